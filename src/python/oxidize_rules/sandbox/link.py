@@ -1,0 +1,375 @@
+"""Links an executable with lld and checks the result; tells what is wrong in the user's terms.
+
+    python -m oxidize_rules.sandbox.link REQUEST.json
+
+REQUEST.json (all paths relative to the folder that the program runs in):
+
+    zig, sysroot        the zig program; the folder written by sandbox/sysroot.py
+    output, report      the executable to write; the portability report (JSON) to write
+    map                 a link map to write, or null
+    objects             [[path, what it belongs to], ...] in the order of the link
+    static_libraries    [[path, what needs it], ...]
+    system_libraries    [[name, what needs it], ...], names as for `-l`
+    wrap                a file with one symbol a line: every call of `x` goes to `__wrap_x`
+    exports             names and patterns (`*`) of the symbols that loaded libraries may see
+    strip               whether symbols are left out
+    link_args           further arguments for lld (also in the compiler's form `-Wl,a,b`)
+
+Nothing is written under `output` unless the link and the check succeed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+from oxidize_rules.sandbox.errors import UserError, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+# Threads get as much stack as on glibc: musl takes the size from PT_GNU_STACK, up to 8 MiB.
+STACK_SIZE = 8 * 1024 * 1024
+# Libraries of CPython's metadata that have no file of their own: the C library has their content.
+MUSL_LIBRARIES = frozenset({"c", "crypt", "dl", "m", "pthread", "resolv", "rt", "util"})
+# compiler-rt is part of every sysroot.
+COMPILER_LIBRARIES = frozenset({"atomic", "gcc", "gcc_s"})
+SHOWN_ERRORS = 10
+ERROR = re.compile(r"^(?:\S*ld(?:\.lld)?: )?error: ", re.MULTILINE)
+REFERENCE = re.compile(r"^>>>\s+(\S.*?\.(?:o|a|obj|so[\d.]*)(?:\([^)]*\))?):\(", re.MULTILINE)
+BITCODE = re.compile(r"Producer: '?LLVM([\d.]+)|Invalid (?:record|summary|bitcode)|Unknown attribute kind")
+
+
+class Problem:
+    """An error of lld: `text` is its first line, `files` the objects that it names."""
+
+    def __init__(self, block: str) -> None:
+        lines = block.strip().splitlines()
+        self.text = lines[0]
+        self.detail = "\n".join(lines[1:])
+        self.files = REFERENCE.findall(self.detail)
+
+
+def parse_problems(output: str) -> list[Problem]:
+    """The errors in what lld printed; notes and warnings are left out."""
+    parts = ERROR.split(output)[1:]
+    end = re.compile(r"^\S*ld(?:\.lld)?: (?:warning|note): ", re.MULTILINE)
+    return [Problem(end.split(part)[0]) for part in parts if part.strip()]
+
+
+def read_sysroot(folder: str) -> dict[str, Any]:
+    try:
+        with open(f"{folder}/sysroot.json", encoding="utf-8") as stream:
+            content: dict[str, Any] = json.load(stream)
+            return content
+    except OSError as error:
+        raise UserError(f"the sysroot has no sysroot.json: {error}.") from error
+
+
+def missing_system_libraries(sysroot: dict[str, Any], asked: Sequence[Sequence[str]]) -> list[str]:
+    """One line for each asked library that the C library does not come with."""
+    known = set(COMPILER_LIBRARIES)
+    if sysroot["glibc_floor"] is None:
+        known |= MUSL_LIBRARIES
+    for path in sysroot["libraries"]:
+        match = re.fullmatch(r"lib([^.]+)\..*", os.path.basename(path))
+        if match:
+            known.add(match.group(1))
+    return [
+        f"{owner} needs the system library `{name}`, which is not part of the C library for "
+        f"{sysroot['target_triple']}; name the extension in `exclude_extensions`."
+        for name, owner in asked
+        if name not in known
+    ]
+
+
+def expand_link_args(arguments: Sequence[str]) -> list[str]:
+    """`-Wl,a,b` is how a compiler is told about linker arguments; lld takes `a b`."""
+    return [
+        word
+        for argument in arguments
+        for word in (argument[4:].split(",") if argument.startswith("-Wl,") else [argument])
+    ]
+
+
+def dynamic_list(exports: Sequence[str]) -> str:
+    return "{\n" + "".join(f"  {name};\n" for name in exports) + "};\n"
+
+
+def read_lines(path: str) -> list[str]:
+    with open(path, encoding="utf-8") as stream:
+        return [line for line in stream.read().split() if line]
+
+
+def command(
+    request: dict[str, Any], sysroot: dict[str, Any], *, output: str, exports: str
+) -> list[str]:
+    """lld's arguments. Archives come in any order: lld looks back into those it has seen."""
+    folder = request["sysroot"]
+    static = sysroot["dynamic_linker"] is None
+    arguments = ["-m", sysroot["emulation"], *sysroot["pie"], "-o", output]
+    if not static:
+        arguments += ["--dynamic-linker", sysroot["dynamic_linker"]]
+    arguments += [
+        "--build-id=none",
+        "--hash-style=gnu",
+        "--gc-sections",
+        "--eh-frame-hdr",
+        "--error-limit=0",
+        "--color-diagnostics=never",
+        f"--dynamic-list={exports}",
+        "--exclude-libs=ALL",
+        "-z", "relro", "-z", "now", "-z", "noexecstack", "-z", "text",
+        "-z", f"stack-size={STACK_SIZE}",
+    ]  # fmt: skip
+    if static:
+        # A third of a megabyte less, and as many page faults; glibc reads it since 2.36 only.
+        arguments += ["-z", "pack-relative-relocs"]
+    if request["strip"]:
+        arguments += ["--strip-all"]
+    if request["map"]:
+        arguments += [f"--Map={request['map']}"]
+    arguments += [f"--wrap={name}" for name in read_lines(request["wrap"])]
+    arguments += [f"{folder}/{path}" for path in sysroot["start_objects"]]
+    arguments += [path for path, _ in request["objects"]]
+    arguments += [path for path, _ in request["static_libraries"]]
+    arguments += expand_link_args(request["link_args"])
+    arguments += ["--as-needed", *(f"{folder}/{path}" for path in sysroot["libraries"])]
+    arguments += [f"{folder}/{path}" for path in sysroot["end_objects"]]
+    return arguments
+
+
+class Explainer:
+    """Turns lld's errors into ours: which part of the executable, why, and what to do."""
+
+    def __init__(self, request: dict[str, Any], sysroot: dict[str, Any]) -> None:
+        self.request, self.sysroot = request, sysroot
+        self.owners = {path: owner for path, owner in request["objects"]}
+        self.owners.update({path: owner for path, owner in request["static_libraries"]})
+        self.versions: dict[str, tuple[int, ...]] | None = None
+
+    def owner(self, file: str) -> str:
+        """`file` may name a member: `lib/libssl.a(ssl_lib.o)`."""
+        path = file.split("(", 1)[0]
+        owner = self.owners.get(path)
+        if owner is None:
+            for known, its_owner in self.owners.items():
+                if os.path.basename(known) == os.path.basename(path):
+                    owner = its_owner
+                    break
+        return f"{owner} ({file})" if owner else file
+
+    def explain(self, problem: Problem) -> str:
+        for pattern, explain in (
+            (r"undefined (?:hidden |protected )?symbol: (.+)", self._undefined),
+            (r"duplicate symbol: (.+)", self._duplicate),
+            (r"cannot open (.+?): (.+)", self._missing_file),
+            (r"unknown argument '(.+?)'.*", self._unknown_argument),
+        ):
+            match = re.fullmatch(pattern, problem.text)
+            if match:
+                return explain(problem, match)
+        bitcode = BITCODE.search(problem.text + "\n" + problem.detail)
+        if bitcode:
+            return self._bitcode(problem, bitcode.group(1))
+        return f"{problem.text}\n{problem.detail}".rstrip() + self._link_args_hint()
+
+    def _undefined(self, problem: Problem, match: re.Match[str]) -> str:
+        symbol = match.group(1)
+        users = sorted({self.owner(file) for file in problem.files}) or ["a link argument"]
+        who = f"{', '.join(users[:3])} need{'s' if len(users) == 1 else ''} `{symbol}`"
+        since = self.glibc_version(symbol)
+        if since:
+            floor = self.sysroot["glibc_floor"]
+            return (
+                f"{who}, which needs glibc newer than {floor}: glibc has it since "
+                f"{'.'.join(map(str, since))}. Build the code against glibc {floor}, leave it out "
+                "(`exclude_extensions`), or raise `glibc_floor`."
+            )
+        return (
+            f"{who}, which nothing in the executable defines."
+            f"{self._excluded_hint(symbol)}{self._link_args_hint()}"
+        )
+
+    def _duplicate(self, problem: Problem, match: re.Match[str]) -> str:
+        both = " and ".join(self.owner(file) for file in problem.files) or problem.detail
+        return (
+            f"`{match.group(1)}` is defined twice: in {both}. Leave one of them out"
+            f"{', or rename the symbol where it is compiled' if len(problem.files) > 1 else ''}."
+        )
+
+    def _missing_file(self, problem: Problem, match: re.Match[str]) -> str:
+        path, why = match.groups()
+        return (
+            f"{self.owner(path)} cannot be read: {why}. It is named by the distribution's "
+            "PYTHON.json or by `link_args`; check that it is part of the archive."
+        )
+
+    def _unknown_argument(self, problem: Problem, match: re.Match[str]) -> str:
+        return (
+            f"`link_args` has `{match.group(1)}`, which the linker (LLD) does not know. "
+            "Give arguments of the linker itself, as `-z` or `--icf=safe`."
+        )
+
+    def _bitcode(self, problem: Problem, producer: str | None) -> str:
+        file = problem.text.split(":", 1)[0]
+        return (
+            f"{self.owner(file)} is LLVM bitcode"
+            f"{f' of LLVM {producer}' if producer else ''} that the linker cannot read: it is "
+            f"older than the compiler that wrote it (LLD: {problem.text}). Use an archive with "
+            "ELF objects (build option `noopt` or `pgo`), or a newer zig."
+        )
+
+    def _excluded_hint(self, symbol: str) -> str:
+        if not symbol.startswith("PyInit_"):
+            return ""
+        return " The table of built-in modules names a module whose objects are not linked."
+
+    def _link_args_hint(self) -> str:
+        arguments = self.request["link_args"]
+        return f"\n`link_args` is {' '.join(arguments)}" if arguments else ""
+
+    def glibc_version(self, symbol: str) -> tuple[int, ...] | None:
+        """The version that glibc has `symbol` since, if it is beyond the floor."""
+        floor = self.sysroot["glibc_floor"]
+        if floor is None:
+            return None
+        if self.versions is None:
+            from oxidize_rules.sandbox.glibc_symbols import read_versions
+
+            zig_lib = os.path.join(os.path.dirname(self.request["zig"]), "lib")
+            self.versions = read_versions(zig_lib, self.sysroot["zig_target"])
+        since = self.versions.get(symbol)
+        return since if since and since > tuple(map(int, floor.split("."))) else None
+
+    def users_of(self, symbol: str) -> list[str]:
+        """Which of the linked objects refer to `symbol`; used only for a message."""
+        from oxidize_rules.sandbox.elf_reader import BadElf
+
+        found = []
+        for path, _ in (*self.request["objects"], *self.request["static_libraries"]):
+            try:
+                found += [self.owner(file) for file in files_that_need(path, symbol)]
+            except (OSError, BadElf):
+                continue
+        return found
+
+
+def files_that_need(path: str, symbol: str) -> Iterator[str]:
+    """`path`, or the members of this archive, if they refer to `symbol` without defining it."""
+    from oxidize_rules.sandbox.elf_reader import ElfFile, archive_members
+
+    with open(path, "rb") as stream:
+        data = stream.read()
+    if symbol.encode() not in data:
+        return
+    is_archive = data[:8] == b"!<arch>\n"
+    for name, content in archive_members(data) if is_archive else [("", data)]:
+        if any(one.name == symbol and not one.defined for one in ElfFile(content).symbols()):
+            yield f"{path}({name})" if name else path
+
+
+def link(request: dict[str, Any], sysroot: dict[str, Any], output: str) -> None:
+    """Runs lld. Raises UserError with every error that it found, translated."""
+    explainer = Explainer(request, sysroot)
+    missing = missing_system_libraries(sysroot, request["system_libraries"])
+    for path, owner in (*request["objects"], *request["static_libraries"]):
+        if not os.path.exists(path):
+            missing.append(f"{owner}: the file {path} is missing; the distribution names it.")
+    if missing:
+        raise UserError(told(missing))
+    exports, arguments_file = f"{output}.exports", f"{output}.args"
+    with open(exports, "w", encoding="utf-8") as stream:
+        stream.write(dynamic_list(request["exports"]))
+    with open(arguments_file, "w", encoding="utf-8") as stream:
+        for word in command(request, sysroot, output=output, exports=exports):
+            stream.write(quoted(word) + "\n")
+    try:
+        result = subprocess.run(
+            [request["zig"], "ld.lld", f"@{arguments_file}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    finally:
+        os.unlink(exports)
+        os.unlink(arguments_file)
+    text = result.stdout.decode(errors="replace")
+    if result.returncode == 0 and os.path.exists(output):
+        sys.stderr.write(text)
+        return
+    problems = parse_problems(text)
+    if not problems:
+        raise RuntimeError(f"lld ended with exit code {result.returncode}:\n{text}")
+    raise UserError(told([explainer.explain(problem) for problem in problems]))
+
+
+def quoted(word: str) -> str:
+    """A word of a response file (quoting of LLVM's GNU command line tokenizer)."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def told(problems: Sequence[str]) -> str:
+    """All problems in one message, each once."""
+    unique = list(dict.fromkeys(problems))
+    more = len(unique) - SHOWN_ERRORS
+    lines = unique[:SHOWN_ERRORS] + ([f"... and {more} more"] if more > 0 else [])
+    if len(lines) == 1:
+        return f"the executable cannot be linked: {lines[0]}"
+    return "the executable cannot be linked:\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def check(request: dict[str, Any], sysroot: dict[str, Any], output: str) -> str:
+    """The portability report of the linked file. Raises UserError when a rule is broken."""
+    from oxidize_rules.sandbox import portability
+
+    policy = portability.Policy(
+        sysroot["target_triple"],
+        sysroot["glibc_floor"],
+        exports=request["exports"],
+        forbidden_paths=[path for path in (os.getcwd(),) if path.count("/") > 1],
+        stripped=request["strip"],
+    )
+    description, findings = portability.check_file(output, policy)
+    if findings:
+        explainer = Explainer(request, sysroot)
+        lines = []
+        for finding in findings:
+            users = explainer.users_of(finding.symbol) if finding.symbol else []
+            wanted = f"; wanted by {', '.join(users[:3])}" if users else ""
+            lines.append(f"{finding.message}{wanted} (rule {finding.rule})")
+        raise UserError(
+            "the linked executable breaks its promises"
+            f"{' (`link_args` may be the reason)' if request['link_args'] else ''}:\n"
+            + "\n".join(f"- {line}" for line in lines)
+        )
+    return portability.report(sysroot["target_triple"], description, findings)
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) != 1:
+        raise UserError("usage: link REQUEST.json")
+    with open(argv[0], encoding="utf-8") as stream:
+        request = json.load(stream)
+    sysroot = read_sysroot(request["sysroot"])
+    output = request["output"]
+    temporary = f"{output}.part"
+    try:
+        link(request, sysroot, temporary)
+        text = check(request, sysroot, temporary)
+        if request["report"]:
+            with open(request["report"], "w", encoding="utf-8") as stream:
+                stream.write(text)
+        os.replace(temporary, output)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+if __name__ == "__main__":
+    run(main)
