@@ -1,0 +1,567 @@
+"""Turns one component of an executable into a payload object and a manifest.
+
+    python -m oxidize_rules.sandbox.component --name NAME --root ROOT --input PATH --kind KIND
+        --optimization 0|1|2 --sources yes|no --machine x86_64|aarch64
+        [--path-entry FOLDER] [--exclude GLOB...] [--strict] --output payload.o
+        --manifest manifest.json
+
+A component is the standard library, one wheel, or one first-party folder. Its files are laid out
+as an installation has them, below ROOT in the image: `x.py` and `__pycache__/x.<tag>.pyc`, compiled
+by the Python that runs this program. Without sources there is `x.pyc` instead, as CPython's own
+importer expects it.
+
+KIND is `stdlib` (a tree, without what an executable has no use for), `wheel` (a `.whl`, or a folder
+with its content), `tree` (a folder with all below it) or `folder` (a folder's own files only).
+`--strict` makes a module that does not compile an error; without it the module goes in as source
+alone, and importing it raises what it would raise on disk. `--path-entry` is the folder of the
+image that stands on sys.path and that module names in the manifest begin at (default: ROOT).
+
+GLOBs are relative to the input; one that matches a folder leaves out all below it; `*` stays
+within a folder's name, `**/` stands for any folders. The manifest's format is told in
+`docs/design.md`.
+"""
+
+from __future__ import annotations
+
+import _imp
+import hashlib
+import importlib.util
+import json
+import marshal
+import os
+import stat
+import sys
+
+from oxidize_rules.sandbox.elf_object import Section, page_size, write_object
+from oxidize_rules.sandbox.errors import UserError, run
+from oxidize_rules.sandbox.options import parse_options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from types import CodeType
+    from typing import Optional, Union
+
+    # A failure to compile: line (0: unknown) and message.
+    Failure = tuple[int, str]
+    # Bytecode, names bound at the module's top level (None: cannot be known), failure.
+    Compiled = tuple[Optional[bytes], Optional[tuple[str, ...]], Optional[Failure]]
+    Buffer = Union[bytes, memoryview]
+
+FORMAT = 1
+IMAGE_ROOT = "/.oxidized"
+KINDS = ("stdlib", "wheel", "tree", "folder")
+
+# What of an installed standard library no executable has a use for: the build's left-overs, tests,
+# programs of their own, and packages that need files or libraries that are not in the image.
+STDLIB_EXCLUDES = (
+    "config-*",
+    "ensurepip",
+    "idlelib",
+    "lib-dynload",
+    "lib2to3/tests",
+    "site-packages",
+    "test",
+    "turtledemo",
+    "ctypes/test",
+    "distutils/tests",
+    "sqlite3/test",
+    "tkinter/test",
+    "unittest/test",
+    "__phello__",
+    "__hello__.py",
+)
+
+# Names whose use at a module's top level means that the names it binds cannot be read off its code.
+_DYNAMIC_NAMES = {"exec", "globals", "locals", "modules", "vars", "__dict__", "__getattr__"}
+
+_CODE, _DATA, _SOURCE, _NATIVE = range(4)
+_CODE_ALIGNMENT = 16
+_CHECKED_BY_NOBODY = (1).to_bytes(4, "little")  # PEP 552: hash-based, never compared
+_PARALLEL_FROM = 64  # modules; below it a second process costs more than it saves
+# `_imp.source_hash` wants the magic number as an integer.
+_RAW_MAGIC = int.from_bytes(importlib.util.MAGIC_NUMBER, "little")
+
+
+class TreeFile:
+    """One file of an input. `path` is relative to the input."""
+
+    __slots__ = ("content", "executable", "path")
+
+    def __init__(self, path: str, content: bytes, executable: bool) -> None:
+        self.path = path
+        self.content = content
+        self.executable = executable
+
+
+class ImageFile:
+    """One file of the image. `path` is relative to the image's root; `group` orders the payload."""
+
+    __slots__ = ("content", "executable", "group", "path")
+
+    def __init__(self, path: str, content: bytes, executable: bool, group: int) -> None:
+        self.path = path
+        self.content = content
+        self.executable = executable
+        self.group = group
+
+
+def payload_symbol(component: str) -> str:
+    """The symbol of a component's payload."""
+    return f"oxidize_payload_{hashlib.sha256(component.encode()).hexdigest()[:16]}"
+
+
+def payload_section(component: str) -> str:
+    """The section of a component's payload."""
+    return f".rodata.oxidize.{hashlib.sha256(component.encode()).hexdigest()[:16]}"
+
+
+# Input
+
+
+def read_tree(
+    folder: str, *, recursive: bool = True, excluded: Callable[[str], bool] = lambda path: False
+) -> list[TreeFile]:
+    """All files of a folder, sorted by path. Links are followed, within the folder.
+
+    excluded: says of a relative path that it, with all below it, is left out.
+    Raises UserError for what is neither file nor folder, and for links that lead out or in circles.
+    """
+    top = os.path.realpath(folder)
+    if not os.path.isdir(top):
+        raise UserError(f"there is no folder `{folder}`.")
+    found = []
+
+    def visit(relative: str, parents: tuple[str, ...]) -> None:
+        with os.scandir(os.path.join(folder, relative)) as entries:
+            for entry in sorted(entries, key=lambda entry: os.fsencode(entry.name)):
+                path = f"{relative}{entry.name}"
+                if excluded(path):
+                    continue
+                if entry.is_symlink():
+                    _check_link(entry.path, path, top, parents)
+                if entry.is_dir():
+                    if recursive:
+                        visit(f"{path}/", (*parents, os.path.realpath(entry.path)))
+                elif entry.is_file():
+                    with open(entry.path, "rb") as file:
+                        executable = bool(os.fstat(file.fileno()).st_mode & stat.S_IXUSR)
+                        found.append(TreeFile(_utf8(path), file.read(), executable))
+                else:
+                    raise UserError(f"`{entry.path}` is neither a file nor a folder; remove it.")
+
+    visit("", (top,))
+    found.sort(key=lambda file: file.path.encode("utf-8", "surrogateescape"))
+    return found
+
+
+def _check_link(where: str, path: str, top: str, parents: Sequence[str]) -> None:
+    target = os.path.realpath(where)
+    if not os.path.exists(target):
+        raise UserError(f"`{where}` is a link to `{os.readlink(where)}`, which does not exist.")
+    if os.path.isdir(target):
+        # In a sandbox, files may well be links to a store; folders never are.
+        if not target.startswith(f"{top}/"):
+            raise UserError(
+                f"`{where}` is a link to the folder `{os.readlink(where)}` outside of the "
+                "component; put a folder there instead."
+            )
+        if any(parent == target or parent.startswith(f"{target}/") for parent in parents):
+            raise UserError(f"`{where}` is a link to a folder that it stands in; remove it.")
+
+
+def _utf8(path: str) -> str:
+    """A file's name as UTF-8 sees it, whatever the locale."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
+
+
+def exclusion(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a path matches one of the GLOBs (see the module's docstring)."""
+    expressions = [_expression(pattern) for pattern in patterns]
+    if not expressions:
+        return lambda path: False
+    import re
+
+    match = re.compile("|".join(expressions)).fullmatch
+    return lambda path: match(path) is not None
+
+
+def _expression(pattern: str) -> str:
+    import re
+
+    pieces = re.split(r"(\*\*/|\*|\?)", pattern.rstrip("/"))
+    special = {"**/": "(?:[^/]+/)*", "*": "[^/]*", "?": "[^/]"}
+    return "(?:" + "".join(special.get(piece, re.escape(piece)) for piece in pieces) + ")"
+
+
+# Bytecode
+
+
+def compile_module(source: bytes, path: str, optimization: int, want_names: bool) -> Compiled:
+    """Compiles a module; `path` is relative to the image's root.
+
+    The result depends on the arguments and the running Python alone.
+    """
+    filename = f"{IMAGE_ROOT}/{path}"
+    try:
+        code = compile(source, filename, "exec", dont_inherit=True, optimize=optimization)
+    except SyntaxError as error:
+        return None, None, (error.lineno or 0, error.msg)
+    except (ValueError, OverflowError, RecursionError, MemoryError) as error:
+        return None, None, (0, str(error) or type(error).__name__)
+    # Before anything looks at `code`: what others refer to is marshalled in another way.
+    body = marshal.dumps(code)
+    header = importlib.util.MAGIC_NUMBER + _CHECKED_BY_NOBODY
+    names = top_level_names(code) if want_names else None
+    return header + _imp.source_hash(_RAW_MAGIC, source) + body, names, None
+
+
+def top_level_names(code: CodeType) -> tuple[str, ...] | None:
+    """Names that a module's code binds at its top level, sorted.
+
+    None where that cannot be known: a star import, a module `__getattr__`, `globals()` and the like.
+    """
+    if not _DYNAMIC_NAMES.isdisjoint(code.co_names):
+        return None
+    names: set[str] = set()
+    if not _add_bound_names(code, names, at_top=True):
+        return None
+    return tuple(sorted(names))
+
+
+def _add_bound_names(code: CodeType, names: set[str], *, at_top: bool) -> bool:
+    """Adds what `code`, and the functions within it, store as globals. False: cannot be known."""
+    import opcode
+
+    stores = {opcode.opmap["STORE_GLOBAL"]}
+    if at_top:
+        stores.add(opcode.opmap["STORE_NAME"])
+    extended = opcode.opmap["EXTENDED_ARG"]
+    star = opcode.opmap.get("IMPORT_STAR")
+    intrinsic = opcode.opmap.get("CALL_INTRINSIC_1")
+    instructions = code.co_code  # pairs of an operation and its argument; caches are zeros
+    argument = 0
+    for at in range(0, len(instructions), 2):
+        operation = instructions[at]
+        argument = argument << 8 | instructions[at + 1]
+        if operation == extended:
+            continue
+        if operation in stores:
+            names.add(code.co_names[argument])
+        elif operation == star or (operation == intrinsic and argument == 2):
+            return False
+        argument = 0
+    return all(
+        _add_bound_names(constant, names, at_top=False)
+        for constant in code.co_consts
+        if hasattr(constant, "co_code")
+    )
+
+
+def compile_all(
+    modules: Sequence[tuple[str, bytes]], optimization: int, want_names: bool
+) -> list[Compiled]:
+    """Compiles (path, source) pairs, on all of the process's cores if there are many of them."""
+    import warnings
+
+    def work(share: Sequence[tuple[str, bytes]]) -> list[Compiled]:
+        return [compile_module(source, path, optimization, want_names) for path, source in share]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        count = min(len(os.sched_getaffinity(0)), len(modules) // _PARALLEL_FROM + 1)
+        others = [_fork(work, modules[start::count]) for start in range(1, count)]
+        shares = [work(modules[::count]), *(result() for result in others)]
+    return [shares[index % count][index // count] for index in range(len(modules))]
+
+
+def _fork(
+    work: Callable[[Sequence[tuple[str, bytes]]], list[Compiled]],
+    share: Sequence[tuple[str, bytes]],
+) -> Callable[[], list[Compiled]]:
+    """Starts `work(share)` in a child process; the function returned waits for its result."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(reader)
+            with os.fdopen(writer, "wb") as pipe:
+                marshal.dump(work(share), pipe)
+            status = 0
+        except BaseException as error:  # noqa: BLE001 (the parent must not be run twice)
+            sys.excepthook(type(error), error, error.__traceback__)
+        finally:
+            os._exit(status)
+    os.close(writer)
+
+    def result() -> list[Compiled]:
+        with os.fdopen(reader, "rb") as pipe:
+            data = pipe.read()
+        status = os.waitpid(child, 0)[1]
+        if status:
+            raise RuntimeError(f"a compiling process failed (wait status {status})")
+        compiled: list[Compiled] = marshal.loads(data)
+        return compiled
+
+    return result
+
+
+# Output
+
+
+class Component:
+    """What becomes of an input: files of the image, and what the manifest tells beside them."""
+
+    def __init__(self) -> None:
+        self.files: list[ImageFile] = []
+        self.names: dict[str, list[str] | None] = {}
+        self.dropped: list[str] = []
+        self.uncompiled: dict[str, str] = {}
+
+    def add_modules(
+        self,
+        sources: Sequence[TreeFile],
+        *,
+        optimization: int,
+        keep_sources: bool,
+        path_entry: str | None,
+    ) -> list[tuple[str, Failure]]:
+        """Adds modules (paths relative to the image's root); returns the failures.
+
+        path_entry: see the module's docstring; None leaves out the names.
+        """
+        failures = []
+        modules = [(file.path, file.content) for file in sources]
+        results = compile_all(modules, optimization, path_entry is not None)
+        for file, (bytecode, names, failure) in zip(sources, results):
+            if keep_sources or bytecode is None:
+                self.files.append(ImageFile(file.path, file.content, file.executable, _SOURCE))
+            if bytecode is not None:
+                path = bytecode_path(file.path, optimization, keep_sources)
+                self.files.append(ImageFile(path, bytecode, False, _CODE))
+                if path_entry is not None:
+                    name = module_name(file.path, path_entry)
+                    if name is not None:
+                        self.names[name] = None if names is None else list(names)
+            if failure is not None:
+                failures.append((file.path, failure))
+                self.uncompiled[file.path] = failure[1]
+        return failures
+
+    def add_other(self, file: TreeFile) -> None:
+        """Adds a file that is no module's source (path relative to the image's root)."""
+        group = _DATA
+        if file.content[:4] == b"\x7fELF":
+            group = _NATIVE
+        elif file.path.endswith(".pyc"):
+            # A module without source. Bytecode of another Python would crash the interpreter.
+            if file.content[:4] != importlib.util.MAGIC_NUMBER:
+                self.dropped.append(file.path)
+                return
+            group = _CODE
+        self.files.append(ImageFile(file.path, file.content, file.executable, group))
+
+    @property
+    def native(self) -> list[str]:
+        return sorted(file.path for file in self.files if file.group == _NATIVE)
+
+
+def bytecode_path(source: str, optimization: int, with_source: bool) -> str:
+    """Where CPython looks for the bytecode of the module `source` (PEP 3147, PEP 488)."""
+    folder, slash, name = source.rpartition("/")
+    stem = name[: -len(".py")]
+    if not with_source:
+        return f"{folder}{slash}{stem}.pyc"
+    level = f".opt-{optimization}" if optimization else ""
+    return f"{folder}{slash}__pycache__/{stem}.{sys.implementation.cache_tag}{level}.pyc"
+
+
+def module_name(path: str, path_entry: str) -> str | None:
+    """The dotted name of the module `path`, both relative to the image's root; None: has none."""
+    prefix = f"{path_entry}/" if path_entry else ""
+    if not path.startswith(prefix):
+        return None
+    parts = path[len(prefix) : -len(".py")].split("/")
+    if parts[-1] == "__init__":
+        parts.pop()
+    return ".".join(parts) if parts and all(part.isidentifier() for part in parts) else None
+
+
+def lay_out(
+    files: Sequence[ImageFile], machine: str
+) -> tuple[list[Buffer], list[tuple[ImageFile, int]], int]:
+    """Puts files one after the other: code, then data, sources, native libraries.
+
+    Returns the payload's pieces, each file with its offset, and the payload's alignment. Code is
+    16-byte aligned, and native libraries so that they can be mapped.
+    """
+    alignments = {_CODE: _CODE_ALIGNMENT, _NATIVE: page_size(machine)}
+    chunks: list[Buffer] = []
+    placed = []
+    position = 0
+    for file in sorted(files, key=lambda file: (file.group, _bytes(file.path))):
+        padding = -position % alignments.get(file.group, 1)
+        if padding:
+            chunks.append(bytes(padding))
+        position += padding
+        placed.append((file, position))
+        chunks.append(file.content)
+        position += len(file.content)
+    has_native = any(file.group == _NATIVE for file in files)
+    return chunks, placed, alignments[_NATIVE] if has_native else _CODE_ALIGNMENT
+
+
+def write_component(
+    name: str, component: Component, machine: str, output: str, manifest: str, **more: object
+) -> None:
+    """Writes payload object and manifest. `more` goes into the manifest as it is."""
+    chunks, placed, alignment = lay_out(component.files, machine)
+    symbol = payload_symbol(name)
+    size = sum(map(len, chunks))
+    section = Section(
+        payload_section(name), chunks, alignment=alignment, symbols=[(symbol, 0, size)]
+    )
+    placed.sort(key=lambda item: _bytes(item[0].path))
+    content: dict[str, object] = {
+        "format": FORMAT,
+        "component": name,
+        "symbol": symbol,
+        "files": [
+            [
+                file.path,
+                offset,
+                len(file.content),
+                int(file.executable),
+                hashlib.sha256(file.content).hexdigest()[:16],
+            ]
+            for file, offset in placed
+        ],
+        "names": component.names,
+        "native": component.native,
+        "dropped": sorted(component.dropped),
+        "uncompiled": component.uncompiled,
+        **more,
+    }
+    write_object(output, machine, [section])
+    write_text(manifest, json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n")
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a whole file or none."""
+    with open(f"{path}.partial", "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+    os.replace(f"{path}.partial", path)
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
+
+
+# The program
+
+
+def main(argv: Sequence[str]) -> None:
+    options = parse_options(
+        argv,
+        required=(
+            *("name", "root", "input", "optimization", "sources", "machine", "output", "manifest"),
+        ),
+        defaults={"kind": "", "path-entry": "\0"},
+        flags=("strict",),
+        lists=("exclude",),
+    )
+    one = options.one
+    source = one["input"]
+    one["kind"] = one["kind"] or ("wheel" if source.endswith(".whl") else "tree")
+    kind = options.choice("kind", KINDS)
+    machine = options.choice("machine", ("x86_64", "aarch64"))
+    optimization = int(options.choice("optimization", ("0", "1", "2")))
+    keep_sources = options.choice("sources", ("yes", "no")) == "yes"
+    root = one["root"].strip("/")
+    path_entry = root if one["path-entry"] == "\0" else one["path-entry"].strip("/")
+
+    component = Component()
+    more: dict[str, object] = {"kind": kind}
+    wheel = None
+    excluded = exclusion([*(STDLIB_EXCLUDES if kind == "stdlib" else ()), *options.many["exclude"]])
+    if kind == "wheel":
+        from oxidize_rules.sandbox.wheel import installed_record, read_wheel
+
+        wheel = read_wheel(source, root)
+        component.dropped += wheel.dropped
+        more["tags"] = wheel.tags
+        prefix = f"{root}/" if root else ""
+        inputs = [
+            TreeFile(file.path, file.content, file.executable)
+            for file in wheel.files
+            if not any(
+                map(excluded, _ancestry(file.path[file.path.startswith(prefix) and len(prefix) :]))
+            )
+        ]
+    else:
+        inputs = read_tree(source, recursive=kind != "folder", excluded=excluded)
+        for file in inputs:
+            file.path = f"{root}/{file.path}" if root else file.path
+    inputs = [file for file in inputs if "__pycache__" not in file.path.split("/")]
+    if kind == "stdlib":
+        check_stdlib(source, [file.path for file in inputs])
+
+    failures = component.add_modules(
+        [file for file in inputs if file.path.endswith(".py")],
+        optimization=optimization,
+        keep_sources=keep_sources,
+        path_entry=None if kind == "stdlib" else path_entry,
+    )
+    if failures and "strict" in one and one["strict"]:
+        refuse(failures, source, root)
+    for file in inputs:
+        if not file.path.endswith(".py"):
+            component.add_other(file)
+    if wheel is not None:
+        rows = [
+            (file.path, hashlib.sha256(file.content).digest(), len(file.content))
+            for file in component.files
+        ]
+        record = installed_record(wheel, root, rows)
+        component.add_other(TreeFile(record.path, record.content, record.executable))
+    write_component(one["name"], component, machine, one["output"], one["manifest"], **more)
+
+
+def _ancestry(path: str) -> Iterator[str]:
+    """`a/b/c`: `a`, `a/b`, `a/b/c`."""
+    at = path.find("/")
+    while at >= 0:
+        yield path[:at]
+        at = path.find("/", at + 1)
+    yield path
+
+
+def check_stdlib(source: str, paths: Iterable[str]) -> None:
+    """Refuses a folder that is not the standard library of the running Python."""
+    names = {path.rpartition("/")[2] for path in paths}
+    if "os.py" not in names or not any(name.startswith("_sysconfigdata_") for name in names):
+        raise UserError(
+            f"`{source}` is no complete standard library: it has no `os.py` or no "
+            "`_sysconfigdata_*.py`. Check that the distribution's archive is complete."
+        )
+
+
+def refuse(failures: Sequence[tuple[str, Failure]], source: str, root: str) -> None:
+    """Raises the error for modules that do not compile."""
+    version = ".".join(map(str, sys.version_info[:2]))
+    lines = []
+    for path, (line, message) in failures:
+        relative = path[len(root) + 1 :] if root else path
+        place = f"{source}/{relative}" + (f", line {line}" if line else "")
+        lines.append(f"{place}: {message}")
+    what = "a module does" if len(lines) == 1 else f"{len(lines)} modules do"
+    raise UserError(
+        f"{what} not compile with Python {version}: "
+        + "\n".join(lines)
+        + "\nMend the code, or take the file out of the binary's dependencies."
+    )
+
+
+if __name__ == "__main__":
+    run(main)
