@@ -22,10 +22,26 @@ from pants.version import PANTS_SEMVER
 CALL_BY_NAME = (PANTS_SEMVER.major, PANTS_SEMVER.minor) >= (2, 28)
 
 if TYPE_CHECKING or CALL_BY_NAME:
+    from pants.backend.python.util_rules.ancestor_files import (
+        find_ancestor_files as find_ancestor_files,
+    )
     from pants.backend.python.util_rules.pex import create_pex as create_pex
     from pants.backend.python.util_rules.pex import create_venv_pex as create_venv_pex
     from pants.backend.python.util_rules.pex import (
         setup_venv_pex_process as setup_venv_pex_process,
+    )
+    from pants.backend.python.util_rules.pex_cli import (
+        setup_pex_cli_process as setup_pex_cli_process,
+    )
+    from pants.backend.python.util_rules.pex_requirements import (
+        determine_resolve_pex_config as determine_resolve_pex_config,
+    )
+    from pants.backend.python.util_rules.pex_requirements import (
+        get_lockfile_for_resolve as get_lockfile_for_resolve,
+    )
+    from pants.backend.python.util_rules.pex_requirements import load_lockfile as load_lockfile
+    from pants.backend.python.dependency_inference.module_mapper import (
+        map_module_to_address as map_module_to_address,
     )
     from pants.core.environments.target_types import EnvironmentField as EnvironmentField
     from pants.core.goals.package import environment_aware_package as environment_aware_package
@@ -35,6 +51,9 @@ if TYPE_CHECKING or CALL_BY_NAME:
         strip_source_roots as strip_source_roots,
     )
     from pants.engine.download_file import download_file as download_file
+    from pants.engine.internals.graph import (
+        determine_explicitly_provided_dependencies as determine_explicitly_provided_dependencies,
+    )
     from pants.engine.internals.graph import find_valid_field_sets as find_valid_field_sets
     from pants.engine.internals.graph import hydrate_sources as hydrate_sources
     from pants.engine.internals.graph import resolve_target as resolve_target
@@ -52,6 +71,7 @@ if TYPE_CHECKING or CALL_BY_NAME:
     from pants.engine.intrinsics import get_digest_entries as get_digest_entries
     from pants.engine.intrinsics import merge_digests as merge_digests
     from pants.engine.intrinsics import path_globs_to_digest as path_globs_to_digest
+    from pants.engine.intrinsics import path_globs_to_paths as path_globs_to_paths
     from pants.engine.intrinsics import remove_prefix as remove_prefix
     from pants.engine.process import execute_process_or_raise as execute_process_or_raise
     from pants.engine.rules import collect_rules as collect_rules
@@ -59,8 +79,24 @@ if TYPE_CHECKING or CALL_BY_NAME:
     from pants.engine.rules import goal_rule as goal_rule
     from pants.engine.rules import implicitly as implicitly
     from pants.engine.rules import rule as rule
+    from pants.source.source_root import get_source_root as get_source_root
+    from pants.source.source_root import get_source_roots as get_source_roots
 else:
+    from pants.backend.python.dependency_inference.module_mapper import (
+        PythonModuleOwners,
+        PythonModuleOwnersRequest,
+    )
+    from pants.backend.python.util_rules.ancestor_files import AncestorFiles, AncestorFilesRequest
     from pants.backend.python.util_rules.pex import Pex, PexRequest, VenvPex, VenvPexProcess
+    from pants.backend.python.util_rules.pex_cli import PexCliProcess
+    from pants.backend.python.util_rules.pex_requirements import (
+        LoadedLockfile,
+        LoadedLockfileRequest,
+        Lockfile,
+        Resolve,
+        ResolvePexConfig,
+        ResolvePexConfigRequest,
+    )
     from pants.core.goals.package import BuiltPackage, EnvironmentAwarePackageRequest
     from pants.core.util_rules.environments import EnvironmentField  # noqa: F401
     from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
@@ -77,6 +113,7 @@ else:
         DownloadFile,
         MergeDigests,
         PathGlobs,
+        Paths,
         RemovePrefix,
         Snapshot,
     )
@@ -84,6 +121,8 @@ else:
     from pants.engine.rules import Get, MultiGet, collect_rules, goal_rule  # noqa: F401
     from pants.engine.rules import rule as _rule
     from pants.engine.target import (
+        DependenciesRequest,
+        ExplicitlyProvidedDependencies,
         FieldSetsPerTarget,
         FieldSetsPerTargetRequest,
         HydratedSources,
@@ -93,6 +132,12 @@ else:
         TransitiveTargetsRequest,
         WrappedTarget,
         WrappedTargetRequest,
+    )
+    from pants.source.source_root import (
+        SourceRoot,
+        SourceRootRequest,
+        SourceRootsRequest,
+        SourceRootsResult,
     )
 
     concurrently = MultiGet
@@ -127,6 +172,9 @@ else:
     def path_globs_to_digest(request: PathGlobs) -> Get:
         return Get(Digest, PathGlobs, request)
 
+    def path_globs_to_paths(request: PathGlobs) -> Get:
+        return Get(Paths, PathGlobs, request)
+
     def digest_to_snapshot(digest: Digest) -> Get:
         return Get(Snapshot, Digest, digest)
 
@@ -156,13 +204,19 @@ else:
         return Get(WrappedTarget, WrappedTargetRequest, request)
 
     def resolve_targets(**implicit: Any) -> Get:
-        return Get(Targets, object, _the_input((), implicit))
+        """The input is `{addresses: Addresses}`."""
+        return Get(Targets, Addresses, _the_input((), implicit))
 
     def resolve_unparsed_address_inputs(request: UnparsedAddressInputs, **implicit: Any) -> Get:
         return Get(Addresses, UnparsedAddressInputs, request)
 
     def transitive_targets(request: TransitiveTargetsRequest, **implicit: Any) -> Get:
         return Get(TransitiveTargets, TransitiveTargetsRequest, request)
+
+    def determine_explicitly_provided_dependencies(
+        request: DependenciesRequest, **implicit: Any
+    ) -> Get:
+        return Get(ExplicitlyProvidedDependencies, DependenciesRequest, request)
 
     def find_valid_field_sets(request: FieldSetsPerTargetRequest, **implicit: Any) -> Get:
         return Get(FieldSetsPerTarget, FieldSetsPerTargetRequest, request)
@@ -176,10 +230,36 @@ else:
     def strip_source_roots(source_files: SourceFiles, **implicit: Any) -> Get:
         return Get(StrippedSourceFiles, SourceFiles, source_files)
 
+    def get_source_root(request: SourceRootRequest) -> Get:
+        return Get(SourceRoot, SourceRootRequest, request)
+
+    def get_source_roots(request: SourceRootsRequest) -> Get:
+        return Get(SourceRootsResult, SourceRootsRequest, request)
+
     def environment_aware_package(request: EnvironmentAwarePackageRequest) -> Get:
         return Get(BuiltPackage, EnvironmentAwarePackageRequest, request)
 
+    # Python.
+
+    def map_module_to_address(request: PythonModuleOwnersRequest, **implicit: Any) -> Get:
+        return Get(PythonModuleOwners, PythonModuleOwnersRequest, request)
+
+    def find_ancestor_files(request: AncestorFilesRequest) -> Get:
+        return Get(AncestorFiles, AncestorFilesRequest, request)
+
+    def determine_resolve_pex_config(request: ResolvePexConfigRequest, **implicit: Any) -> Get:
+        return Get(ResolvePexConfig, ResolvePexConfigRequest, request)
+
+    def get_lockfile_for_resolve(request: Resolve, **implicit: Any) -> Get:
+        return Get(Lockfile, Resolve, request)
+
+    def load_lockfile(request: LoadedLockfileRequest, **implicit: Any) -> Get:
+        return Get(LoadedLockfile, LoadedLockfileRequest, request)
+
     # Pex.
+
+    def setup_pex_cli_process(request: PexCliProcess, **implicit: Any) -> Get:
+        return Get(Process, PexCliProcess, request)
 
     def create_pex(request: PexRequest, **implicit: Any) -> Get:
         return Get(Pex, PexRequest, request)

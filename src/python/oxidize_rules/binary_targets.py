@@ -1,0 +1,408 @@
+"""The `oxidized_binary` target: its fields, their help, and what can be checked in them alone."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import Dict, Optional, Tuple
+
+from pants.backend.python.target_types import EntryPointField, PythonResolveField
+from pants.core.goals.package import OutputPathField
+from pants.core.goals.run import RestartableField
+from pants.engine.addresses import Address
+from pants.engine.target import (
+    COMMON_TARGET_FIELDS,
+    AsyncFieldMixin,
+    BoolField,
+    Dependencies,
+    DictStringToStringField,
+    IntField,
+    InvalidFieldException,
+    StringField,
+    StringSequenceField,
+    Target,
+)
+from pants.util.docutil import bin_name
+from pants.util.frozendict import FrozenDict
+from pants.util.strutil import help_text, softwrap
+
+from oxidize_rules.compat import EnvironmentField
+from oxidize_rules.sandbox.errors import UserError
+from oxidize_rules.sandbox.settings import ALLOCATORS, config_value
+
+MUSL_X86_64 = "x86_64-unknown-linux-musl"
+GNU_X86_64 = "x86_64-unknown-linux-gnu"
+
+# The triples that a binary can be made for.
+TARGET_TRIPLES = (MUSL_X86_64, GNU_X86_64)
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_GLIBC_VERSION = re.compile(r"2\.(\d+)\Z")
+_LOWEST_GLIBC_MINOR = 17
+
+
+def invalid_field(
+    address: Address, alias: str, *, found: str, expected: str, remedy: str
+) -> InvalidFieldException:
+    """The error of a field: where it is, what stands there, what may stand there, what to do."""
+    return InvalidFieldException(
+        softwrap(
+            f"""
+            The `{alias}` field of the `{OxidizedBinaryTarget.alias}` target {address} is {found},
+            but {expected}.
+
+            To fix, {remedy}.
+            """
+        )
+    )
+
+
+def one_of(values: Tuple[str, ...]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
+
+
+def nearest(found: str, values: Tuple[str, ...]) -> str:
+    """The value most like `found`, else the first: something that a message can propose."""
+    return (*get_close_matches(found, values, n=1, cutoff=0.4), *values)[0]
+
+
+# -----------------------------------------------------------------------------------------------
+# What goes in
+# -----------------------------------------------------------------------------------------------
+
+
+class BinaryEntryPointField(EntryPointField):
+    help = help_text(
+        """
+        What the executable runs: a module, or a function in a module.
+
+        Either name a file beside the BUILD file, which also works in its subfolders:
+
+          1) `"main.py"`: run the file's module as `__main__`, as `python main.py` does;
+          2) `"main.py:func"`: import the module and exit with what `func()` returns.
+
+        Or name a module, which may belong to a dependency or to the standard library:
+
+          3) `"path.to.module"`: run it as `__main__`, as `python -m path.to.module` does;
+          4) `"path.to.module:func"`: import it and exit with what `func()` returns.
+
+        Leave the field off for an executable that is the interpreter itself and takes `-c`, `-m`,
+        a script or nothing, as `python3` does.
+        """
+    )
+
+
+class BinaryDependenciesField(Dependencies):
+    supports_transitive_excludes = True
+    help = help_text(
+        f"""
+        What the executable contains: first-party sources, resources and requirements, with all
+        that they depend on.
+
+        The module of the `{BinaryEntryPointField.alias}` field is inferred, and so are the imports
+        of each source. Add here what imports do not show, such as plugins that are loaded by name.
+        """
+    )
+
+
+class BinaryResolveField(PythonResolveField):
+    help = help_text(
+        """
+        The resolve from `[python].resolves` whose lock file says which wheels go in.
+
+        If not defined, will default to `[python].default_resolve`. All dependencies must use the
+        same resolve.
+        """
+    )
+
+
+class IncludeSourcesField(BoolField):
+    alias = "include_sources"
+    default = True
+    help = help_text(
+        """
+        Whether the `.py` files go in beside their bytecode.
+
+        Without them the executable is smaller, tracebacks show no source lines, and
+        `inspect.getsource` fails.
+        """
+    )
+
+
+class BytecodeOptimizationField(IntField):
+    alias = "bytecode_optimization"
+    default = 0
+    help = help_text(
+        """
+        The optimization level of the bytecode and of the interpreter: `0`, `1` (as `python -O`:
+        no assertions) or `2` (as `python -OO`: no docstrings either).
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[int], address: Address) -> int:
+        value = super().compute_value(raw_value, address)
+        if value is None:
+            return cls.default
+        if value not in (0, 1, 2):
+            raise invalid_field(
+                address,
+                cls.alias,
+                found=f"`{value}`",
+                expected="it must be `0`, `1` or `2`",
+                remedy="choose one of these levels",
+            )
+        return value
+
+
+class ExcludeExtensionsField(StringSequenceField):
+    alias = "exclude_extensions"
+    help = help_text(
+        """
+        Extension modules of the standard library to leave out, by name, such as `_sqlite3`.
+
+        What only they need is not linked either. Importing such a module then fails with
+        `ModuleNotFoundError`.
+        """
+    )
+
+
+# -----------------------------------------------------------------------------------------------
+# Where it runs
+# -----------------------------------------------------------------------------------------------
+
+
+class TargetTripleField(StringField):
+    alias = "target_triple"
+    default = MUSL_X86_64
+    help = help_text(
+        f"""
+        The system that the executable runs on.
+
+          * `{MUSL_X86_64}` (default): statically linked, runs on any Linux, also in an empty
+            container;
+          * `{GNU_X86_64}`: runs on any Linux with glibc 2.17 or newer, or with the version that
+            the `glibc_floor` field says.
+
+        Make one executable for each by `target_triple=parametrize("{MUSL_X86_64}",
+        "{GNU_X86_64}")`, or with shorter names by `parametrize(musl="{MUSL_X86_64}",
+        gnu="{GNU_X86_64}")`.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> str:
+        value = super().compute_value(raw_value, address) or cls.default
+        assert value is not None
+        if value not in TARGET_TRIPLES:
+            raise invalid_field(
+                address,
+                cls.alias,
+                found=f"`{value}`",
+                expected=f"the triples that a binary can be made for are {one_of(TARGET_TRIPLES)}",
+                remedy=f"use one of them, perhaps `{nearest(value, TARGET_TRIPLES)}`",
+            )
+        return value
+
+
+class BinaryDistributionField(StringField, AsyncFieldMixin):
+    alias = "distribution"
+    help = help_text(
+        """
+        The address of the Python distribution that the executable is made from: a
+        `python_distribution_archive` for the same `target_triple`.
+
+        If not defined, the option `[oxidize].default_distributions` says which distribution
+        serves which triple.
+        """
+    )
+
+
+class GlibcFloorField(StringField):
+    alias = "glibc_floor"
+    help = help_text(
+        f"""
+        The oldest glibc that the executable must run with, such as `"2.17"`. Only for
+        `{GNU_X86_64}`.
+
+        If not defined, the floor of the distribution. The build fails, and names the symbol, if
+        something in the executable needs a newer glibc.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        if value is None:
+            return None
+        match = _GLIBC_VERSION.match(value)
+        if match is None or int(match.group(1)) < _LOWEST_GLIBC_MINOR:
+            raise invalid_field(
+                address,
+                cls.alias,
+                found=f"`{value}`",
+                expected=f"it must be a glibc version from `2.{_LOWEST_GLIBC_MINOR}` on",
+                remedy='write it as `"2.17"`, or leave the field off',
+            )
+        return value
+
+
+# -----------------------------------------------------------------------------------------------
+# How the interpreter starts
+# -----------------------------------------------------------------------------------------------
+
+
+class InterpreterConfigField(DictStringToStringField):
+    alias = "interpreter_config"
+    help = help_text(
+        """
+        How the interpreter starts: fields of CPython's `PyConfig` and `PyPreConfig`, with integers
+        or strings as values.
+
+        For example `interpreter_config={"utf8_mode": "1", "buffered_stdio": "0"}`. Changing a
+        setting neither compiles bytecode again nor reruns any step but the last ones.
+        """
+    )
+
+    @classmethod
+    def compute_value(
+        cls, raw_value: Optional[Dict[str, str]], address: Address
+    ) -> Optional[FrozenDict[str, str]]:
+        value = super().compute_value(raw_value, address)
+        if value is None:
+            return None
+        try:
+            return FrozenDict(
+                {name: config_value(name, content) for name, content in value.items()}
+            )
+        except UserError as error:
+            raise InvalidFieldException(
+                f"The `{OxidizedBinaryTarget.alias}` target {address}: {error}"
+            ) from None
+
+
+class AllocatorField(StringField):
+    alias = "allocator"
+    default = "default"
+    valid_choices = ALLOCATORS
+    help = help_text(
+        """
+        Who gives the interpreter its memory.
+
+          * `default`: the best that the distribution has;
+          * `mimalloc`: CPython's bundled mimalloc;
+          * `pymalloc`: CPython's small-object allocator over the C library's `malloc`;
+          * `malloc`: the C library's `malloc` alone, for memory debuggers.
+        """
+    )
+
+
+class BinaryEnvField(DictStringToStringField):
+    alias = "env"
+    help = help_text(
+        """
+        Environment variables that the executable sets for itself at its start, unless the
+        environment has them already.
+        """
+    )
+
+    @classmethod
+    def compute_value(
+        cls, raw_value: Optional[Dict[str, str]], address: Address
+    ) -> Optional[FrozenDict[str, str]]:
+        value = super().compute_value(raw_value, address)
+        for name, content in (value or {}).items():
+            if _VARIABLE.match(name) is None:
+                raise invalid_field(
+                    address,
+                    cls.alias,
+                    found=f"a dict with the key {name!r}",
+                    expected="a variable's name has letters, digits and `_` only",
+                    remedy="correct the name",
+                )
+            if "\0" in content:
+                raise invalid_field(
+                    address,
+                    cls.alias,
+                    found=f"a dict with a NUL character in the value of {name!r}",
+                    expected="an environment variable cannot hold one",
+                    remedy="remove the character",
+                )
+        return value
+
+
+class BinaryArgvField(StringSequenceField):
+    alias = "argv"
+    help = help_text(
+        """
+        Arguments that the executable puts before those that it is started with, such as
+        `argv=["--config", "/etc/app.toml"]`.
+        """
+    )
+
+
+# -----------------------------------------------------------------------------------------------
+# How it is linked
+# -----------------------------------------------------------------------------------------------
+
+
+class StripField(BoolField):
+    alias = "strip"
+    default = True
+    help = help_text(
+        """
+        Whether the linker leaves out symbols that only debuggers and profilers read.
+        """
+    )
+
+
+class LinkArgsField(StringSequenceField):
+    alias = "link_args"
+    help = help_text(
+        """
+        Arguments for the linker (LLVM's `ld.lld`), put before the objects, such as
+        `link_args=["--build-id=sha1"]`. For what the other fields cannot say.
+        """
+    )
+
+
+class OxidizedBinaryTarget(Target):
+    alias = "oxidized_binary"
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        BinaryEntryPointField,
+        BinaryDependenciesField,
+        TargetTripleField,
+        BinaryDistributionField,
+        BinaryResolveField,
+        OutputPathField,
+        EnvironmentField,
+        RestartableField,
+        IncludeSourcesField,
+        ExcludeExtensionsField,
+        BytecodeOptimizationField,
+        InterpreterConfigField,
+        AllocatorField,
+        BinaryEnvField,
+        BinaryArgvField,
+        GlibcFloorField,
+        StripField,
+        LinkArgsField,
+    )
+    help = help_text(
+        f"""
+        A Python application as one native executable.
+
+        `{bin_name()} package` links CPython, the standard library, third-party wheels and your own
+        modules and data into a single ELF file, which unpacks nothing when it runs. For example:
+
+            oxidized_binary(name="bin", entry_point="main.py:main")
+
+        See the fields `{BinaryEntryPointField.alias}` for what it runs and
+        `{TargetTripleField.alias}` for where it runs.
+        """
+    )
+
+
+def target_types():  # type: ignore[no-untyped-def]
+    return [OxidizedBinaryTarget]

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Tuple, Type
+
+import pytest
+from pants.backend.python import target_types_rules
+from pants.backend.python.dependency_inference import rules as dependency_inference
+from pants.backend.python.target_types import EntryPoint, PythonSourcesGeneratorTarget
+from pants.engine.addresses import Address
+from pants.engine.target import Field, InferredDependencies, InvalidFieldException
+from pants.engine.internals.scheduler import ExecutionError
+from pants.testutil.rule_runner import QueryRule, RuleRunner
+from pants.util.frozendict import FrozenDict
+
+from oxidize_rules import binary_targets, target_type_rules
+from oxidize_rules.binary_targets import BinaryEntryPointField, OxidizedBinaryTarget
+from oxidize_rules.target_type_rules import (
+    BinaryEntryPointInferenceFieldSet,
+    InferBinaryEntryPointDependency,
+    ResolvedEntryPoint,
+    ResolveEntryPointRequest,
+)
+
+ADDRESS = Address("src/app", target_name="bin")
+
+
+@pytest.fixture
+def rule_runner() -> RuleRunner:
+    runner = RuleRunner(
+        rules=[
+            *dependency_inference.rules(),
+            *target_type_rules.rules(),
+            *target_types_rules.rules(),
+            QueryRule(ResolvedEntryPoint, [ResolveEntryPointRequest]),
+            QueryRule(InferredDependencies, [InferBinaryEntryPointDependency]),
+        ],
+        target_types=[OxidizedBinaryTarget, PythonSourcesGeneratorTarget],
+    )
+    runner.set_options(
+        [
+            "--source-root-patterns=['/src']",
+            "--python-interpreter-constraints=['CPython>=3.9']",
+            "--python-infer-use-rust-parser",
+        ],
+        env_inherit={"PATH", "HOME"},
+    )
+    return runner
+
+
+@pytest.mark.parametrize(
+    "entry_point, module, function, file",
+    [
+        ("main.py", "app.main", None, "src/app/main.py"),
+        ("main.py:run", "app.main", "run", "src/app/main.py"),
+        ("deep/er.py:run", "app.deep.er", "run", "src/app/deep/er.py"),
+        ("app.main", "app.main", None, None),
+        ("http.server:test", "http.server", "test", None),
+    ],
+)
+def test_entry_point(
+    rule_runner: RuleRunner,
+    entry_point: str,
+    module: str,
+    function: Optional[str],
+    file: Optional[str],
+) -> None:
+    rule_runner.write_files({"src/app/main.py": "", "src/app/deep/er.py": ""})
+    field = BinaryEntryPointField(entry_point, ADDRESS)
+    resolved = rule_runner.request(ResolvedEntryPoint, [ResolveEntryPointRequest(field)])
+    assert resolved == ResolvedEntryPoint(EntryPoint(module, function), file)
+
+
+def test_no_entry_point(rule_runner: RuleRunner) -> None:
+    field = BinaryEntryPointField(None, ADDRESS)
+    resolved = rule_runner.request(ResolvedEntryPoint, [ResolveEntryPointRequest(field)])
+    assert resolved == ResolvedEntryPoint(None, None)
+
+
+@pytest.mark.parametrize(
+    "entry_point, parts",
+    [
+        (
+            "mian.py:run",
+            ["src/app:bin", "`entry_point`", "`mian.py:run`", "`src/app/mian.py`", "`main.py`"],
+        ),
+        ("*.py", ["src/app:bin", "`entry_point`", "not a pattern"]),
+    ],
+)
+def test_no_such_file(rule_runner: RuleRunner, entry_point: str, parts: List[str]) -> None:
+    rule_runner.write_files({"src/app/main.py": ""})
+    field = BinaryEntryPointField(entry_point, ADDRESS)
+    with pytest.raises(ExecutionError) as caught:
+        rule_runner.request(ResolvedEntryPoint, [ResolveEntryPointRequest(field)])
+    (error,) = caught.value.wrapped_exceptions
+    assert isinstance(error, InvalidFieldException)
+    for part in parts:
+        assert part in str(error)
+
+
+@pytest.mark.parametrize(
+    "fields, expected",
+    [
+        ("entry_point='main.py'", ["src/app/main.py:lib"]),
+        ("entry_point='app.main:run'", ["src/app/main.py:lib"]),
+        ("entry_point='http.server'", []),
+        ("", []),
+    ],
+)
+def test_inference(rule_runner: RuleRunner, fields: str, expected: List[str]) -> None:
+    rule_runner.write_files(
+        {
+            "src/app/BUILD": f"python_sources(name='lib')\noxidized_binary(name='bin', {fields})\n",
+            "src/app/main.py": "",
+            "src/app/other.py": "",
+        }
+    )
+    target = rule_runner.get_target(ADDRESS)
+    inferred = rule_runner.request(
+        InferredDependencies,
+        [InferBinaryEntryPointDependency(BinaryEntryPointInferenceFieldSet.create(target))],
+    )
+    assert [address.spec for address in inferred.include] == expected
+
+
+@pytest.mark.parametrize(
+    "field_type, value, parts",
+    [
+        (
+            binary_targets.TargetTripleField,
+            "x86_64-linux-musl",
+            ["`x86_64-linux-musl`", "perhaps `x86_64-unknown-linux-musl`"],
+        ),
+        (
+            binary_targets.TargetTripleField,
+            "aarch64-unknown-linux-gnu",
+            ["`aarch64-unknown-linux-gnu`", "`x86_64-unknown-linux-gnu`"],
+        ),
+        (binary_targets.GlibcFloorField, "2.9", ["`2.9`", "from `2.17` on"]),
+        (binary_targets.GlibcFloorField, "musl", ["`musl`", "from `2.17` on"]),
+        (binary_targets.BytecodeOptimizationField, 3, ["`3`", "`0`, `1` or `2`"]),
+        (binary_targets.AllocatorField, "jemalloc", ["jemalloc", "mimalloc"]),
+        (
+            binary_targets.InterpreterConfigField,
+            {"utf8_mod": "1"},
+            ["interpreter_config", "'utf8_mod'", "utf8_mode"],
+        ),
+        (binary_targets.InterpreterConfigField, {"utf8_mode": "2"}, ["utf8_mode", "'2'"]),
+        (binary_targets.BinaryEnvField, {"A-B": "1"}, ["'A-B'", "letters, digits"]),
+        (binary_targets.BinaryEnvField, {"A": "\0"}, ["'A'", "NUL"]),
+        (binary_targets.BinaryEntryPointField, "a:b:c", ["a:b:c", "one colon"]),
+    ],
+)
+def test_bad_value(field_type: Type[Field], value: Any, parts: List[str]) -> None:
+    with pytest.raises(InvalidFieldException) as caught:
+        field_type(value, ADDRESS)
+    for part in ("src/app:bin", *parts):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "field_type, value, expected",
+    [
+        (binary_targets.TargetTripleField, None, "x86_64-unknown-linux-musl"),
+        (binary_targets.TargetTripleField, "x86_64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"),
+        (binary_targets.GlibcFloorField, "2.28", "2.28"),
+        (
+            binary_targets.InterpreterConfigField,
+            {"utf8_mode": "true"},
+            FrozenDict({"utf8_mode": "1"}),
+        ),
+        (binary_targets.BytecodeOptimizationField, None, 0),
+        (binary_targets.BytecodeOptimizationField, 2, 2),
+    ],
+)
+def test_good_value(field_type: Type[Field], value: Any, expected: Any) -> None:
+    assert field_type(value, ADDRESS).value == expected
+
+
+def test_every_field_has_help() -> None:
+    helps: Dict[str, Tuple[str, ...]] = {
+        field.alias: tuple(str(field.help).splitlines())
+        for field in OxidizedBinaryTarget.core_fields
+    }
+    assert len(helps) == len(OxidizedBinaryTarget.core_fields)
+    for alias, lines in helps.items():
+        assert lines and lines[0].strip(), alias

@@ -1,0 +1,177 @@
+"""Components of an image: the standard library, one wheel, or one first-party folder.
+
+Each is compiled by one process, which knows neither the binary nor its settings, so that all
+binaries of a distribution share it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Tuple
+
+from pants.engine.addresses import Address
+from pants.engine.fs import Digest, DigestSubset, PathGlobs
+from pants.engine.process import Process
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from oxidize_rules.compat import (
+    collect_rules,
+    concurrently,
+    digest_subset_to_digest,
+    execute_process,
+    implicitly,
+    rule,
+)
+from oxidize_rules.util_rules.distribution import (
+    PythonDistributionRequest,
+    load_python_distribution,
+)
+from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
+from oxidize_rules.util_rules.sandbox_program import (
+    PROGRAMS_DIR,
+    SandboxProgramRequest,
+    prepare_sandbox_program,
+    raise_on_failure,
+)
+
+# Modules of `oxidize_rules.sandbox` that make up the component program.
+_PROGRAM = ("component", "elf_object", "options", "wheel")
+_INPUT = "__input"
+_PAYLOAD = "payload.o"
+_MANIFEST = "manifest.json"
+
+# Where things stand in the image, relative to its root.
+APP_DIR = "app"
+
+
+def stdlib_dir(python_version: str) -> str:
+    """`python_version` is "3.13" or "3.13.5"."""
+    return f"lib/python{'.'.join(python_version.split('.')[:2])}"
+
+
+def site_packages_dir(python_version: str) -> str:
+    return f"{stdlib_dir(python_version)}/site-packages"
+
+
+@dataclass(frozen=True)
+class ComponentRequest:
+    """`distribution` is the address of the distribution whose Python compiles.
+
+    `name` also names the payload's symbol: "stdlib", "wheel:requests-2.32.3", "folder:app/cli".
+    `input` holds the component's files at `path`. `root` is their place in the image, `path_entry`
+    the folder of the image that module names begin at. `what` is for messages.
+    """
+
+    distribution: Address
+    name: str
+    kind: str
+    input: Digest
+    path: str
+    root: str
+    path_entry: str
+    optimization: int
+    sources: bool
+    what: str
+    strict: bool = False
+    exclude: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Component:
+    """`payload` holds `payload.o` and `manifest` holds `manifest.json` (see `docs/design.md`)."""
+
+    name: str
+    payload: Digest
+    manifest: Digest
+
+    @property
+    def symbol_id(self) -> str:
+        """First 16 digits of the name's sha256, as in the payload's symbol and section."""
+        return hashlib.sha256(self.name.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class StdlibRequest:
+    """The standard library of a distribution: the same for all of its binaries."""
+
+    distribution: Address
+    optimization: int
+    sources: bool
+
+
+@rule(desc="Compile one component", level=LogLevel.DEBUG)
+async def compile_component(request: ComponentRequest) -> Component:
+    program, python = await concurrently(
+        prepare_sandbox_program(SandboxProgramRequest(_PROGRAM), **implicitly()),
+        find_host_python(HostPythonRequest(request.distribution), **implicitly()),
+    )
+    source = "/".join(part for part in (_INPUT, request.path) if part)
+    result = await execute_process(
+        Process(
+            argv=(
+                *python.argv("component"),
+                *("--name", request.name),
+                *("--kind", request.kind),
+                *("--input", source),
+                *("--root", request.root),
+                *("--path-entry", request.path_entry),
+                *("--optimization", str(request.optimization)),
+                *("--sources", "yes" if request.sources else "no"),
+                *("--machine", python.target_machine),
+                *(("--exclude", *request.exclude) if request.exclude else ()),
+                *(("--strict",) if request.strict else ()),
+                *("--output", _PAYLOAD),
+                *("--manifest", _MANIFEST),
+            ),
+            env=python.env,
+            immutable_input_digests=FrozenDict(
+                {
+                    **python.immutable_input_digests,
+                    PROGRAMS_DIR: program.digest,
+                    _INPUT: request.input,
+                }
+            ),
+            output_files=(_PAYLOAD, _MANIFEST),
+            description=f"Compile {request.what} for {request.distribution}",
+            level=LogLevel.DEBUG,
+        ),
+        **implicitly(),
+    )
+    raise_on_failure(result, where=str(request.distribution), doing=f"compile {request.what}")
+    payload, manifest = await concurrently(
+        digest_subset_to_digest(DigestSubset(result.output_digest, PathGlobs([file])))
+        for file in (_PAYLOAD, _MANIFEST)
+    )
+    return Component(request.name, payload, manifest)
+
+
+@rule(desc="Compile a standard library", level=LogLevel.DEBUG)
+async def compile_stdlib(request: StdlibRequest) -> Component:
+    distribution = await load_python_distribution(
+        PythonDistributionRequest(request.distribution), **implicitly()
+    )
+    root = stdlib_dir(distribution.python_version)
+    return await compile_component(
+        ComponentRequest(
+            distribution=request.distribution,
+            name="stdlib",
+            kind="stdlib",
+            input=distribution.stdlib,
+            path=distribution.stdlib_path,
+            root=root,
+            path_entry=root,
+            optimization=request.optimization,
+            sources=request.sources,
+            what="the standard library",
+            exclude=tuple(
+                sorted({package.replace(".", "/") for package in distribution.test_packages})
+            ),
+        ),
+        **implicitly(),
+    )
+
+
+def rules():  # type: ignore[no-untyped-def]
+    return collect_rules()
