@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-
 from cli_app.commands.data import cities
 from cli_app.commands.db import db
 from cli_app.commands.get import get

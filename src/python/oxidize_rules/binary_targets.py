@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Dict, Optional, Tuple
 
 from pants.backend.python.target_types import EntryPointField, PythonResolveField
-from pants.core.goals.package import OutputPathField
-from pants.core.goals.run import RestartableField
+from pants.core.goals.package import OutputPathField, PackageFieldSet
+from pants.core.goals.run import RestartableField, RunFieldSet, RunInSandboxBehavior
 from pants.engine.addresses import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
@@ -402,6 +403,29 @@ class OxidizedBinaryTarget(Target):
         `{TargetTripleField.alias}` for where it runs.
         """
     )
+
+
+@dataclass(frozen=True)
+class OxidizedBinaryFieldSet(PackageFieldSet, RunFieldSet):
+    run_in_sandbox_behavior = RunInSandboxBehavior.RUN_REQUEST_HERMETIC
+    required_fields = (BinaryEntryPointField, TargetTripleField)
+
+    entry_point: BinaryEntryPointField
+    target_triple: TargetTripleField
+    distribution: BinaryDistributionField
+    resolve: BinaryResolveField
+    output_path: OutputPathField
+    environment: EnvironmentField
+    include_sources: IncludeSourcesField
+    exclude_extensions: ExcludeExtensionsField
+    bytecode_optimization: BytecodeOptimizationField
+    interpreter_config: InterpreterConfigField
+    allocator: AllocatorField
+    env: BinaryEnvField
+    argv: BinaryArgvField
+    glibc_floor: GlibcFloorField
+    strip: StripField
+    link_args: LinkArgsField
 
 
 def target_types():  # type: ignore[no-untyped-def]

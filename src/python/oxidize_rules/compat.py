@@ -22,6 +22,9 @@ from pants.version import PANTS_SEMVER
 CALL_BY_NAME = (PANTS_SEMVER.major, PANTS_SEMVER.minor) >= (2, 28)
 
 if TYPE_CHECKING or CALL_BY_NAME:
+    from pants.backend.python.dependency_inference.module_mapper import (
+        map_module_to_address as map_module_to_address,
+    )
     from pants.backend.python.util_rules.ancestor_files import (
         find_ancestor_files as find_ancestor_files,
     )
@@ -40,9 +43,6 @@ if TYPE_CHECKING or CALL_BY_NAME:
         get_lockfile_for_resolve as get_lockfile_for_resolve,
     )
     from pants.backend.python.util_rules.pex_requirements import load_lockfile as load_lockfile
-    from pants.backend.python.dependency_inference.module_mapper import (
-        map_module_to_address as map_module_to_address,
-    )
     from pants.core.environments.target_types import EnvironmentField as EnvironmentField
     from pants.core.goals.package import environment_aware_package as environment_aware_package
     from pants.core.util_rules.env_vars import environment_vars_subset as environment_vars_subset

@@ -7,8 +7,8 @@ from pants.backend.python import target_types_rules
 from pants.backend.python.dependency_inference import rules as dependency_inference
 from pants.backend.python.target_types import EntryPoint, PythonSourcesGeneratorTarget
 from pants.engine.addresses import Address
-from pants.engine.target import Field, InferredDependencies, InvalidFieldException
 from pants.engine.internals.scheduler import ExecutionError
+from pants.engine.target import Field, InferredDependencies, InvalidFieldException
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 from pants.util.frozendict import FrozenDict
 

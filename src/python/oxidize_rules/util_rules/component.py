@@ -6,6 +6,7 @@ binaries of a distribution share it.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from typing import Tuple
@@ -39,7 +40,7 @@ from oxidize_rules.util_rules.sandbox_program import (
 # Modules of `oxidize_rules.sandbox` that make up the component program.
 _PROGRAM = ("component", "elf_object", "options", "wheel")
 _INPUT = "__input"
-_PAYLOAD = "payload.o"
+PAYLOAD_OBJECT = "payload.o"
 _MANIFEST = "manifest.json"
 
 # Where things stand in the image, relative to its root.
@@ -61,7 +62,8 @@ class ComponentRequest:
 
     `name` also names the payload's symbol: "stdlib", "wheel:requests-2.32.3", "folder:app/cli".
     `input` holds the component's files at `path`. `root` is their place in the image, `path_entry`
-    the folder of the image that module names begin at. `what` is for messages.
+    the folder of the image that module names begin at. For messages: `what` the component is, `where`
+    (an address) it is needed, and the folder that `input` stands for, `shown_as`.
     """
 
     distribution: Address
@@ -74,6 +76,8 @@ class ComponentRequest:
     optimization: int
     sources: bool
     what: str
+    where: str
+    shown_as: str = ""
     strict: bool = False
     exclude: Tuple[str, ...] = ()
 
@@ -122,7 +126,7 @@ async def compile_component(request: ComponentRequest) -> Component:
                 *("--machine", python.target_machine),
                 *(("--exclude", *request.exclude) if request.exclude else ()),
                 *(("--strict",) if request.strict else ()),
-                *("--output", _PAYLOAD),
+                *("--output", PAYLOAD_OBJECT),
                 *("--manifest", _MANIFEST),
             ),
             env=python.env,
@@ -133,16 +137,20 @@ async def compile_component(request: ComponentRequest) -> Component:
                     _INPUT: request.input,
                 }
             ),
-            output_files=(_PAYLOAD, _MANIFEST),
-            description=f"Compile {request.what} for {request.distribution}",
+            output_files=(PAYLOAD_OBJECT, _MANIFEST),
+            description=f"Compile {request.what} for {request.where}",
             level=LogLevel.DEBUG,
         ),
         **implicitly(),
     )
-    raise_on_failure(result, where=str(request.distribution), doing=f"compile {request.what}")
+    shown = dataclasses.replace(
+        result,
+        stderr=result.stderr.replace(f"{_INPUT}/".encode(), request.shown_as.encode()),
+    )
+    raise_on_failure(shown, where=request.where, doing=f"compile {request.what}")
     payload, manifest = await concurrently(
         digest_subset_to_digest(DigestSubset(result.output_digest, PathGlobs([file])))
-        for file in (_PAYLOAD, _MANIFEST)
+        for file in (PAYLOAD_OBJECT, _MANIFEST)
     )
     return Component(request.name, payload, manifest)
 
@@ -165,6 +173,7 @@ async def compile_stdlib(request: StdlibRequest) -> Component:
             optimization=request.optimization,
             sources=request.sources,
             what="the standard library",
+            where=str(request.distribution),
             exclude=tuple(
                 sorted({package.replace(".", "/") for package in distribution.test_packages})
             ),

@@ -6,7 +6,7 @@ import os.path
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from pants.backend.python.target_types import PythonSourceField
 from pants.backend.python.util_rules.ancestor_files import AncestorFilesRequest
@@ -50,9 +50,11 @@ class FirstPartyFolder:
     """The files of one folder. `path` is the folder below its source root, "" at the root.
 
     `digest` holds `files`, which are paths below the source root, such as `app/cli/main.py`.
+    `root` is their source root, or "" if they come from several.
     """
 
     path: str
+    root: str
     files: Tuple[str, ...]
     digest: Digest
 
@@ -69,9 +71,7 @@ class FirstPartySources:
 
     def modules(self) -> Tuple[str, ...]:
         """Names of the modules and regular packages among the files."""
-        return tuple(
-            module for file in self.files() if (module := _module_of(file)) is not None
-        )
+        return tuple(module for file in self.files() if (module := _module_of(file)) is not None)
 
 
 def _module_of(file: str) -> Optional[str]:
@@ -92,6 +92,11 @@ class _Origin:
     path: str
     address: Optional[Address]
     digest: Digest
+
+
+def _common_root(roots: Iterable[str]) -> str:
+    first, *others = sorted(set(roots))
+    return "" if others or first == "." else first
 
 
 def _same_place(where: Address, stripped: str, first: _Origin, second: _Origin) -> OxidizeError:
@@ -154,9 +159,7 @@ async def collect_folder(request: FolderRequest) -> FolderFiles:
 
 @rule(desc="Find the first-party files of an `oxidized_binary` target")
 async def find_first_party_sources(request: FirstPartyRequest) -> FirstPartySources:
-    closure = await transitive_targets(
-        TransitiveTargetsRequest([request.address]), **implicitly()
-    )
+    closure = await transitive_targets(TransitiveTargetsRequest([request.address]), **implicitly())
     targets = [target for target in closure.closure if target.has_field(SourcesField)]
     hydrated = await concurrently(
         hydrate_sources(
@@ -203,8 +206,7 @@ async def find_first_party_sources(request: FirstPartyRequest) -> FirstPartySour
         collect_folder(
             FolderRequest(
                 tuple(
-                    (origins[file].root, origins[file].path, origins[file].digest)
-                    for file in files
+                    (origins[file].root, origins[file].path, origins[file].digest) for file in files
                 )
             ),
             **implicitly(),
@@ -213,11 +215,18 @@ async def find_first_party_sources(request: FirstPartyRequest) -> FirstPartySour
     )
     return FirstPartySources(
         tuple(
-            FirstPartyFolder(path, tuple(files), folder.digest)
+            FirstPartyFolder(
+                path,
+                _common_root(origins[file].root for file in files),
+                tuple(files),
+                folder.digest,
+            )
             for (path, files), folder in zip(sorted(by_folder.items()), digests)
         ),
         ignored=tuple(
-            sorted(target.address for target in closure.closure if target.has_field(FileSourceField))
+            sorted(
+                target.address for target in closure.closure if target.has_field(FileSourceField)
+            )
         ),
     )
 

@@ -55,9 +55,7 @@ def rule_runner() -> RuleRunner:
 
 
 def find(runner: RuleRunner, folder: str = "src/one", name: str = "bin") -> FirstPartySources:
-    return runner.request(
-        FirstPartySources, [FirstPartyRequest(Address(folder, target_name=name))]
-    )
+    return runner.request(FirstPartySources, [FirstPartyRequest(Address(folder, target_name=name))])
 
 
 def contents(runner: RuleRunner, sources: FirstPartySources) -> Dict[str, Dict[str, bytes]]:

@@ -49,7 +49,7 @@ _PROGRAM = ("component", "elf_object", "image", "options", "settings")
 _SETTINGS = "settings.json"
 _MANIFESTS = "manifests.txt"
 _BUILTIN = "builtin.txt"
-_OBJECT = "image.o"
+IMAGE_OBJECT = "image.o"
 _REPORT = "image.json"
 
 
@@ -106,7 +106,7 @@ async def merge_image(request: ImageRequest) -> Image:
                 *("--settings", _SETTINGS),
                 *("--builtin", f"@{_BUILTIN}"),
                 *("--machine", python.target_machine),
-                *("--output", _OBJECT),
+                *("--output", IMAGE_OBJECT),
                 *("--report", _REPORT),
             ),
             env=python.env,
@@ -114,7 +114,7 @@ async def merge_image(request: ImageRequest) -> Image:
             immutable_input_digests=FrozenDict(
                 {**python.immutable_input_digests, PROGRAMS_DIR: program.digest}
             ),
-            output_files=(_OBJECT, _REPORT),
+            output_files=(IMAGE_OBJECT, _REPORT),
             description=f"Merge the image of {request.address}",
             level=LogLevel.DEBUG,
         ),
@@ -123,7 +123,7 @@ async def merge_image(request: ImageRequest) -> Image:
     raise_on_failure(result, where=str(request.address), doing="merge its image")
     image, report = await concurrently(
         digest_subset_to_digest(DigestSubset(result.output_digest, PathGlobs([file])))
-        for file in (_OBJECT, _REPORT)
+        for file in (IMAGE_OBJECT, _REPORT)
     )
     contents = await get_digest_contents(report)
     return Image(image, contents[0].content.decode())

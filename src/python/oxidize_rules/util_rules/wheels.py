@@ -13,7 +13,7 @@ from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name, canonicalize_version, parse_wheel_filename
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import (
     PythonRequirementResolveField,
@@ -88,7 +88,7 @@ class Wheel:
 
     @property
     def name(self) -> str:
-        """"requests-2.32.3": project and version as the file's name spells them."""
+        """ "requests-2.32.3": project and version as the file's name spells them."""
         return "-".join(self.filename.split("-")[:2])
 
 
@@ -135,7 +135,11 @@ def parse_requirements_lock(content: str) -> Dict[str, Tuple[LockedVersion, ...]
         except InvalidRequirement as error:
             raise ValueError(f"`{text.strip()}` is not a requirement: {error}") from None
         specifiers = list(requirement.specifier)
-        if len(specifiers) != 1 or specifiers[0].operator not in ("==", "==="):
+        if (
+            len(specifiers) != 1
+            or specifiers[0].operator not in ("==", "===")
+            or specifiers[0].version.endswith(".*")
+        ):
             raise ValueError(f"`{text.strip()}` is not pinned to one version by `==`")
         marker = str(requirement.marker) if requirement.marker else None
         pins.setdefault(canonicalize_name(requirement.name), []).append(
@@ -282,19 +286,23 @@ def check_against_lock(
     """`fingerprints`: sha256 by wheel file name. Raises if one is not what the lock file says."""
     for filename, fingerprint in sorted(fingerprints.items()):
         project, version = filename.split("-")[:2]
-        versions = pins.get(canonicalize_name(project), ())
+        versions = tuple(
+            pin
+            for pin in pins.get(canonicalize_name(project), ())
+            if canonicalize_version(pin.version) == canonicalize_version(version)
+        )
         if not versions:
             raise OxidizeError(
                 f"{request.address}: it needs the package `{project}`, found `{filename}`, but "
-                f"{lock} does not have it. To fix, lock it: write the lock file anew."
+                f"{lock} does not have it. To fix, write the lock file anew, with this package."
             )
         hashes = frozenset().union(*(pin.hashes for pin in versions))
         if hashes and fingerprint not in hashes:
             raise OxidizeError(
                 f"{request.address}: wrong hash of `{filename}`: found sha256 {fingerprint}, but "
-                f"{lock} has {', '.join(sorted(hashes))}. Either the file was changed in the index, "
-                "or the lock file was written without this wheel. To fix, write the lock file anew "
-                "after you know why they differ."
+                f"{lock} has {', '.join(sorted(hashes))}. Either the index has another file than "
+                "when the lock file was written, or the lock file was written without this wheel. "
+                "To fix, find out which, then write the lock file anew."
             )
 
 
@@ -390,9 +398,7 @@ def _check_resolves(
 
 @rule(desc="Find the third-party wheels of an `oxidized_binary` target", level=LogLevel.DEBUG)
 async def resolve_wheels(request: WheelsRequest, python_setup: PythonSetup) -> Wheels:
-    closure = await transitive_targets(
-        TransitiveTargetsRequest([request.address]), **implicitly()
-    )
+    closure = await transitive_targets(TransitiveTargetsRequest([request.address]), **implicitly())
     targets = [target for target in closure.closure if target.has_field(PythonRequirementsField)]
     if not targets:
         return Wheels(())
@@ -453,9 +459,7 @@ async def resolve_wheels(request: WheelsRequest, python_setup: PythonSetup) -> W
         digest_subset_to_digest(DigestSubset(directory, PathGlobs([filename])))
         for filename in filenames
     )
-    return Wheels(
-        tuple(Wheel(filename, digest) for filename, digest in zip(filenames, digests))
-    )
+    return Wheels(tuple(Wheel(filename, digest) for filename, digest in zip(filenames, digests)))
 
 
 def rules():  # type: ignore[no-untyped-def]

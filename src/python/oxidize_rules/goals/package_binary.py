@@ -1,0 +1,43 @@
+"""`package` for `oxidized_binary` targets."""
+
+from __future__ import annotations
+
+import os.path
+
+from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
+from pants.engine.fs import AddPrefix
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from oxidize_rules.binary_targets import OxidizedBinaryFieldSet, invalid_field
+from oxidize_rules.compat import add_prefix, collect_rules, implicitly, rule
+from oxidize_rules.util_rules.executable import ExecutableRequest, build_executable
+
+
+@rule(desc="Package an `oxidized_binary` target", level=LogLevel.DEBUG)
+async def package_oxidized_binary(field_set: OxidizedBinaryFieldSet) -> BuiltPackage:
+    output_path = field_set.output_path.value_or_default(file_ending=None)
+    normal = os.path.normpath(output_path)
+    if os.path.isabs(normal) or normal.startswith("..") or normal == ".":
+        raise invalid_field(
+            field_set.address,
+            field_set.output_path.alias,
+            found=f"`{output_path}`",
+            expected="it must be a file's path below `dist/`",
+            remedy="write a relative path without `..`",
+        )
+    folder, filename = os.path.split(normal)
+    executable = await build_executable(ExecutableRequest(field_set, filename), **implicitly())
+    digest = await add_prefix(AddPrefix(executable.digest, folder))
+    return BuiltPackage(
+        digest,
+        (
+            BuiltPackageArtifact(
+                normal, extra_log_lines=tuple(f"  {line}" for line in executable.summary)
+            ),
+        ),
+    )
+
+
+def rules():  # type: ignore[no-untyped-def]
+    return [*collect_rules(), UnionRule(PackageFieldSet, OxidizedBinaryFieldSet)]

@@ -1,0 +1,82 @@
+"""What the plugin offers to Pants, and nothing else."""
+
+from __future__ import annotations
+
+from pants.version import PANTS_SEMVER, VERSION
+
+# The oldest Pants whose rules API `compat.py` knows.
+_OLDEST = (2, 17)
+
+if (PANTS_SEMVER.major, PANTS_SEMVER.minor) < _OLDEST:
+    raise RuntimeError(
+        f"oxidize_rules needs Pants {_OLDEST[0]}.{_OLDEST[1]} or newer; this is Pants {VERSION}. "
+        "Raise `[GLOBAL].pants_version` in pants.toml, or take `oxidize_rules` out of "
+        "`[GLOBAL].backend_packages`."
+    )
+
+from oxidize_rules import (  # noqa: E402 - the check above must come first
+    binary_targets,
+    distribution_targets,
+    native_targets,
+    subsystem,
+    target_type_rules,
+)
+from oxidize_rules.goals import package_binary, package_distribution, run_binary  # noqa: E402
+from oxidize_rules.util_rules import (  # noqa: E402
+    component,
+    distribution,
+    distribution_build,
+    executable,
+    fetch,
+    first_party,
+    host_python,
+    image,
+    inittab,
+    link,
+    runtime,
+    sandbox_program,
+    source_archive,
+    static_library,
+    sysroot,
+    tools_pex,
+    wheels,
+    zig,
+)
+
+_RULES = (
+    component,
+    distribution,
+    distribution_build,
+    executable,
+    fetch,
+    first_party,
+    host_python,
+    image,
+    inittab,
+    link,
+    package_binary,
+    package_distribution,
+    run_binary,
+    runtime,
+    sandbox_program,
+    source_archive,
+    static_library,
+    subsystem,
+    sysroot,
+    target_type_rules,
+    tools_pex,
+    wheels,
+    zig,
+)
+
+
+def rules():  # type: ignore[no-untyped-def]
+    return [rule for module in _RULES for rule in module.rules()]
+
+
+def target_types():  # type: ignore[no-untyped-def]
+    return [
+        *binary_targets.target_types(),
+        *distribution_targets.target_types(),
+        *native_targets.target_types(),
+    ]

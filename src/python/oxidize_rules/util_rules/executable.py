@@ -1,0 +1,421 @@
+"""From a binary's fields to its executable: every step of the build, put together."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Iterable, Mapping, Optional, Tuple
+
+from pants.backend.python.target_types import EntryPoint
+from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.fs import Digest, FileEntry
+from pants.util.logging import LogLevel
+
+from oxidize_rules.binary_targets import (
+    BinaryDistributionField,
+    OxidizedBinaryFieldSet,
+    TargetTripleField,
+    invalid_field,
+)
+from oxidize_rules.compat import (
+    collect_rules,
+    concurrently,
+    get_digest_entries,
+    implicitly,
+    resolve_unparsed_address_inputs,
+    rule,
+)
+from oxidize_rules.subsystem import OxidizeSubsystem
+from oxidize_rules.target_type_rules import ResolveEntryPointRequest, resolve_entry_point
+from oxidize_rules.util_rules.component import (
+    APP_DIR,
+    PAYLOAD_OBJECT,
+    Component,
+    ComponentRequest,
+    StdlibRequest,
+    compile_component,
+    compile_stdlib,
+    site_packages_dir,
+    stdlib_dir,
+)
+from oxidize_rules.util_rules.distribution import (
+    PythonDistribution,
+    PythonDistributionRequest,
+    load_python_distribution,
+)
+from oxidize_rules.util_rules.first_party import (
+    FirstPartyFolder,
+    FirstPartyRequest,
+    FirstPartySources,
+    find_first_party_sources,
+)
+from oxidize_rules.util_rules.image import IMAGE_OBJECT, ImageRequest, merge_image
+from oxidize_rules.util_rules.inittab import InittabRequest, compile_inittab
+from oxidize_rules.util_rules.link import LinkObject, LinkRequest, link_executable
+from oxidize_rules.util_rules.sandbox_program import OxidizeError
+from oxidize_rules.util_rules.wheels import Wheel, WheelsRequest, resolve_wheels
+
+
+@dataclass(frozen=True)
+class BinaryDistributionRequest:
+    """Which distribution a binary is made from."""
+
+    field: BinaryDistributionField
+    target_triple: TargetTripleField
+
+
+@dataclass(frozen=True)
+class BinaryDistribution:
+    address: Address
+
+
+@rule(desc="Choose the distribution of an `oxidized_binary` target", level=LogLevel.DEBUG)
+async def choose_distribution(
+    request: BinaryDistributionRequest, oxidize: OxidizeSubsystem
+) -> BinaryDistribution:
+    field, triple = request.field, request.target_triple.value
+    assert triple is not None
+    defaults = oxidize.default_distributions
+    spec = field.value or defaults.get(triple)
+    if spec is None:
+        known = ", ".join(f"`{name}`" for name in sorted(defaults)) or "no triple"
+        raise invalid_field(
+            field.address,
+            field.alias,
+            found="not set",
+            expected=(
+                f"the option `[oxidize].default_distributions` has {known}, "
+                f"and the target is for `{triple}`"
+            ),
+            remedy=(
+                f"set the field to the address of a `python_distribution_archive` for `{triple}`, "
+                "or name one in the option"
+            ),
+        )
+    addresses = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            [spec],
+            owning_address=field.address if field.value else None,
+            description_of_origin=(
+                f"the `{field.alias}` field of the target {field.address}"
+                if field.value
+                else f"the option `[oxidize].default_distributions` (for {field.address})"
+            ),
+        ),
+        **implicitly(),
+    )
+    return BinaryDistribution(addresses[0])
+
+
+def check_distribution(fields: OxidizedBinaryFieldSet, distribution: PythonDistribution) -> None:
+    """Raises InvalidFieldException where the binary wants what its distribution is not."""
+    if distribution.target_triple != fields.target_triple.value:
+        raise invalid_field(
+            fields.address,
+            fields.target_triple.alias,
+            found=f"`{fields.target_triple.value}`",
+            expected=(
+                f"its distribution {distribution.address} is for `{distribution.target_triple}`"
+            ),
+            remedy=(
+                f"set the `{BinaryDistributionField.alias}` field to a distribution for "
+                f"`{fields.target_triple.value}`"
+            ),
+        )
+    wanted, lowest = fields.glibc_floor.value, distribution.glibc_floor
+    if wanted is None:
+        return
+    if lowest is None:
+        raise invalid_field(
+            fields.address,
+            fields.glibc_floor.alias,
+            found=f"`{wanted}`",
+            expected=f"an executable for `{distribution.target_triple}` does not use glibc",
+            remedy="remove the field, or set it for the glibc triple only",
+        )
+    if _version(wanted) < _version(lowest):
+        raise invalid_field(
+            fields.address,
+            fields.glibc_floor.alias,
+            found=f"`{wanted}`",
+            expected=f"its distribution {distribution.address} needs glibc {lowest} or newer",
+            remedy=f"set the field to `{lowest}` or higher, or use another distribution",
+        )
+
+
+def _version(text: str) -> Tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def binary_settings(
+    fields: OxidizedBinaryFieldSet,
+    entry_point: Optional[EntryPoint],
+    python_version: str,
+    *,
+    has_app: bool,
+) -> Tuple[Tuple[str, str], ...]:
+    """The image's settings, as `sandbox/settings.py` knows them.
+
+    Raises InvalidFieldException where two fields contradict each other.
+    """
+    if entry_point is None:
+        settings = [("entry.kind", "interpreter")]
+    elif entry_point.function is None:
+        settings = [("entry.kind", "module"), ("entry.module", entry_point.module)]
+    else:
+        settings = [
+            ("entry.kind", "function"),
+            ("entry.module", entry_point.module),
+            ("entry.function", entry_point.function),
+        ]
+    if has_app:
+        settings.append(("path", APP_DIR))
+    settings += [
+        ("path", stdlib_dir(python_version)),
+        ("path", site_packages_dir(python_version)),
+        ("stdlib", stdlib_dir(python_version)),
+        ("python.version", ".".join(python_version.split(".")[:2])),
+        ("allocator", fields.allocator.value or "default"),
+    ]
+    level = str(fields.bytecode_optimization.value)
+    config = {"optimization_level": level, **(fields.interpreter_config.value or {})}
+    if config["optimization_level"] != level:
+        raise invalid_field(
+            fields.address,
+            fields.interpreter_config.alias,
+            found=f"a dict with `optimization_level` = `{config['optimization_level']}`",
+            expected=f"`{fields.bytecode_optimization.alias}` is `{level}`",
+            remedy=f"set `{fields.bytecode_optimization.alias}` alone",
+        )
+    settings += [(f"config.{name}", value) for name, value in sorted(config.items())]
+    settings += [(f"env.{name}", value) for name, value in sorted((fields.env.value or {}).items())]
+    settings += [("argv", argument) for argument in fields.argv.value or ()]
+    return tuple(settings)
+
+
+def folder_component(
+    fields: OxidizedBinaryFieldSet, distribution: Address, folder: FirstPartyFolder
+) -> ComponentRequest:
+    root = f"{APP_DIR}/{folder.path}".rstrip("/")
+    shown = f"{folder.root}/{folder.path}".strip("/")
+    return ComponentRequest(
+        distribution=distribution,
+        name=f"folder:{root}",
+        kind="folder",
+        input=folder.digest,
+        path=folder.path,
+        root=root,
+        path_entry=APP_DIR,
+        optimization=_optimization(fields),
+        sources=_sources(fields),
+        what=f"the folder `{shown}`" if shown else "the source root's own files",
+        where=str(fields.address),
+        shown_as=f"{folder.root}/" if folder.root else "",
+        strict=True,
+    )
+
+
+def wheel_component(
+    fields: OxidizedBinaryFieldSet, distribution: Address, python_version: str, wheel: Wheel
+) -> ComponentRequest:
+    root = site_packages_dir(python_version)
+    return ComponentRequest(
+        distribution=distribution,
+        name=f"wheel:{wheel.name}",
+        kind="wheel",
+        input=wheel.digest,
+        path=wheel.filename,
+        root=root,
+        path_entry=root,
+        optimization=_optimization(fields),
+        sources=_sources(fields),
+        what=f"the wheel `{wheel.filename}`",
+        where=str(fields.address),
+    )
+
+
+def summary(
+    fields: OxidizedBinaryFieldSet,
+    distribution: PythonDistribution,
+    report: Mapping[str, Any],
+    wheels: Tuple[Wheel, ...],
+    sources: FirstPartySources,
+    extensions: Tuple[str, ...],
+    size: int,
+) -> Tuple[str, ...]:
+    """What the executable is and has inside, in lines for a person.
+
+    `report` is that of `sandbox/image.py`, `size` the executable's in bytes.
+    """
+    floor = fields.glibc_floor.value or distribution.glibc_floor
+    kinds = ", ".join(
+        f"{kind} {_megabytes(count)}" for kind, count in sorted(report["total"].items()) if count
+    )
+    inside = [
+        f"{len(extensions)} extension modules",
+        f"{len(wheels)} wheels" + (f" ({', '.join(wheel.name for wheel in wheels)})"[:400]),
+        f"{len(sources.files())} first-party files",
+    ]
+    return (
+        f"{_megabytes(size)}, {fields.target_triple.value}"
+        + (f" (glibc {floor} or newer)" if floor else " (static)")
+        + f", Python {distribution.python_version} of {distribution.address}",
+        f"inside: {', '.join(inside)}; {report['modules']} modules; {kinds}",
+        *(f"warning: {warning}" for warning in report["warnings"]),
+        *(
+            f"warning: {address} is left out: `file` targets have no place below a source root; "
+            "use a `resource` target"
+            for address in sources.ignored
+        ),
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _optimization(fields: OxidizedBinaryFieldSet) -> int:
+    return int(fields.bytecode_optimization.value or 0)
+
+
+def _sources(fields: OxidizedBinaryFieldSet) -> bool:
+    return bool(fields.include_sources.value)
+
+
+@dataclass(frozen=True)
+class ExecutableRequest:
+    """`filename` is the executable's own name."""
+
+    fields: OxidizedBinaryFieldSet
+    filename: str
+
+
+@dataclass(frozen=True)
+class Executable:
+    """`digest` holds one file, `path`. `summary`: what it is, in lines for a person."""
+
+    digest: Digest
+    path: str
+    summary: Tuple[str, ...]
+
+
+def _check_names(where: Address, components: Iterable[Component]) -> None:
+    seen = set()
+    for component in components:
+        if component.name in seen:
+            raise OxidizeError(
+                f"{where}: found the component `{component.name}` twice, expected once. To fix, "
+                "make sure that the lock file has one version of each package."
+            )
+        seen.add(component.name)
+
+
+@rule(desc="Build the executable of an `oxidized_binary` target", level=LogLevel.DEBUG)
+async def build_executable(request: ExecutableRequest) -> Executable:
+    fields = request.fields
+    chosen, entry_point, sources = await concurrently(
+        choose_distribution(
+            BinaryDistributionRequest(fields.distribution, fields.target_triple), **implicitly()
+        ),
+        resolve_entry_point(ResolveEntryPointRequest(fields.entry_point), **implicitly()),
+        find_first_party_sources(FirstPartyRequest(fields.address), **implicitly()),
+    )
+    distribution = await load_python_distribution(
+        PythonDistributionRequest(chosen.address), **implicitly()
+    )
+    check_distribution(fields, distribution)
+    settings = binary_settings(
+        fields,
+        entry_point.value,
+        distribution.python_version,
+        has_app=bool(sources.folders),
+    )
+    floor = fields.glibc_floor.value or distribution.glibc_floor
+    wheels, inittab = await concurrently(
+        resolve_wheels(
+            WheelsRequest(
+                fields.address,
+                fields.resolve,
+                distribution.python_version,
+                distribution.target_triple,
+            ),
+            **implicitly(),
+        ),
+        compile_inittab(
+            InittabRequest(
+                chosen.address,
+                floor,
+                tuple(fields.exclude_extensions.value or ()),
+                str(fields.address),
+            ),
+            **implicitly(),
+        ),
+    )
+    parts = await concurrently(
+        compile_component(component, **implicitly())
+        for component in (
+            *(folder_component(fields, chosen.address, folder) for folder in sources.folders),
+            *(
+                wheel_component(fields, chosen.address, distribution.python_version, wheel)
+                for wheel in wheels.wheels
+            ),
+        )
+    )
+    stdlib = await compile_stdlib(
+        StdlibRequest(chosen.address, _optimization(fields), _sources(fields)), **implicitly()
+    )
+    components = (*parts, stdlib)
+    _check_names(fields.address, components)
+    image = await merge_image(
+        ImageRequest(
+            fields.address, chosen.address, components, settings, inittab.parts.extensions
+        ),
+        **implicitly(),
+    )
+    linked = await link_executable(
+        LinkRequest(
+            where=str(fields.address),
+            distribution=chosen.address,
+            glibc_floor=floor,
+            output_filename=request.filename,
+            objects=(
+                LinkObject(image.digest, IMAGE_OBJECT, "the image's index"),
+                *(
+                    LinkObject(
+                        component.payload,
+                        PAYLOAD_OBJECT,
+                        f"the component `{component.name}`",
+                        stable=not component.name.startswith("folder:"),
+                    )
+                    for component in components
+                ),
+            ),
+            excluded_extensions=tuple(fields.exclude_extensions.value or ()),
+            strip=bool(fields.strip.value),
+            link_args=tuple(fields.link_args.value or ()),
+        ),
+        **implicitly(),
+    )
+    entries = await get_digest_entries(linked.digest)
+    (size,) = (
+        entry.file_digest.serialized_bytes_length
+        for entry in entries
+        if isinstance(entry, FileEntry)
+    )
+    return Executable(
+        linked.digest,
+        linked.path,
+        summary(
+            fields,
+            distribution,
+            json.loads(image.report),
+            wheels.wheels,
+            sources,
+            inittab.parts.extensions,
+            size,
+        ),
+    )
+
+
+def rules():  # type: ignore[no-untyped-def]
+    return collect_rules()
