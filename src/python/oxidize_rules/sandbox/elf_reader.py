@@ -38,6 +38,10 @@ _VERNEED = struct.Struct("<HHIII")
 _VERNAUX = struct.Struct("<IHHII")
 
 
+# What `struct` raises for an offset beyond the file.
+_BEYOND = (struct.error, OverflowError)
+
+
 class BadElf(Exception):
     """The file is not an ELF file that can be read; the message says why."""
 
@@ -46,7 +50,12 @@ class Segment:
     __slots__ = ("type", "flags", "offset", "address", "file_size", "memory_size")
 
     def __init__(self, fields: tuple[int, ...]) -> None:
-        self.type, self.flags, self.offset, self.address = fields[0], fields[1], fields[2], fields[3]
+        self.type, self.flags, self.offset, self.address = (
+            fields[0],
+            fields[1],
+            fields[2],
+            fields[3],
+        )
         self.file_size, self.memory_size = fields[5], fields[6]
 
 
@@ -85,8 +94,13 @@ class ElfFile:
                 Segment(_SEGMENT.unpack_from(data, self._segments_at + i * self._segment_size))
                 for i in range(self._segment_count)
             ]
+            if any(
+                one.type == PT_LOAD and one.offset + one.file_size > len(data)
+                for one in self.segments
+            ):
+                raise BadElf("it is cut off")
             self.dynamic = list(self._read_dynamic())
-        except struct.error as error:
+        except _BEYOND as error:
             raise BadElf(f"its headers reach beyond its end ({error})") from error
 
     def segment(self, segment_type: int) -> Segment | None:
@@ -132,8 +146,12 @@ class ElfFile:
                     _, _, index, name_at, next_aux = _VERNAUX.unpack_from(self.data, at_aux)
                     yield library, self.dynamic_string(name_at), index & 0x7FFF
                     at_aux += next_aux
+                    if not next_aux:
+                        break
                 offset += following
-        except struct.error as error:
+                if not following:
+                    break
+        except _BEYOND as error:
             raise BadElf("its table of needed versions is broken") from error
 
     def dynamic_symbols(self) -> Iterator[Symbol]:
@@ -151,7 +169,7 @@ class ElfFile:
                     (index,) = struct.unpack_from("<H", self.data, version_offset)
                     symbol.library, symbol.version = versions.get(index & 0x7FFF, ("", ""))
                 yield symbol
-        except struct.error as error:
+        except _BEYOND as error:
             raise BadElf("its table of dynamic symbols is broken") from error
 
     def section_types(self) -> Iterator[int]:
@@ -165,17 +183,19 @@ class ElfFile:
                 continue
             try:
                 names = sections[section[6]][4]
-                for offset in range(section[4] + _SYMBOL.size, section[4] + section[5], _SYMBOL.size):
+                for offset in range(
+                    section[4] + _SYMBOL.size, section[4] + section[5], _SYMBOL.size
+                ):
                     entry = _SYMBOL.unpack_from(self.data, offset)
                     yield Symbol(self._string(names + entry[0]), entry[1], entry[2], entry[3])
-            except (struct.error, IndexError) as error:
+            except (*_BEYOND, IndexError) as error:
                 raise BadElf("its table of symbols is broken") from error
 
     def _sections(self) -> Iterator[tuple[int, ...]]:
         try:
             for i in range(self._section_count):
                 yield _SECTION.unpack_from(self.data, self._sections_at + i * self._section_size)
-        except struct.error as error:
+        except _BEYOND as error:
             raise BadElf("its section headers reach beyond its end") from error
 
     def _read_dynamic(self) -> Iterator[tuple[int, int]]:

@@ -39,10 +39,14 @@ STACK_SIZE = 8 * 1024 * 1024
 MUSL_LIBRARIES = frozenset({"c", "crypt", "dl", "m", "pthread", "resolv", "rt", "util"})
 # compiler-rt is part of every sysroot.
 COMPILER_LIBRARIES = frozenset({"atomic", "gcc", "gcc_s"})
+# Of lld; a whole distribution of the wrong kind makes tens of thousands.
+ERROR_LIMIT = 1000
 SHOWN_ERRORS = 10
 ERROR = re.compile(r"^(?:\S*ld(?:\.lld)?: )?error: ", re.MULTILINE)
 REFERENCE = re.compile(r"^>>>\s+(\S.*?\.(?:o|a|obj|so[\d.]*)(?:\([^)]*\))?):\(", re.MULTILINE)
-BITCODE = re.compile(r"Producer: '?LLVM([\d.]+)|Invalid (?:record|summary|bitcode)|Unknown attribute kind")
+BITCODE = re.compile(
+    r"Producer: '?LLVM([\d.]+)|Invalid (?:record|summary|bitcode)|Unknown attribute kind"
+)
 
 
 class Problem:
@@ -59,7 +63,8 @@ def parse_problems(output: str) -> list[Problem]:
     """The errors in what lld printed; notes and warnings are left out."""
     parts = ERROR.split(output)[1:]
     end = re.compile(r"^\S*ld(?:\.lld)?: (?:warning|note): ", re.MULTILINE)
-    return [Problem(end.split(part)[0]) for part in parts if part.strip()]
+    problems = [Problem(end.split(part)[0]) for part in parts if part.strip()]
+    return [one for one in problems if not one.text.startswith("too many errors")]
 
 
 def read_sysroot(folder: str) -> dict[str, Any]:
@@ -120,7 +125,7 @@ def command(
         "--hash-style=gnu",
         "--gc-sections",
         "--eh-frame-hdr",
-        "--error-limit=0",
+        f"--error-limit={ERROR_LIMIT}",
         "--color-diagnostics=never",
         f"--dynamic-list={exports}",
         "--exclude-libs=ALL",
@@ -168,6 +173,7 @@ class Explainer:
         for pattern, explain in (
             (r"undefined (?:hidden |protected )?symbol: (.+)", self._undefined),
             (r"duplicate symbol: (.+)", self._duplicate),
+            (r"relocation \S+ cannot be used against .*recompile with -fPIC", self._fixed_address),
             (r"cannot open (.+?): (.+)", self._missing_file),
             (r"unknown argument '(.+?)'.*", self._unknown_argument),
         ):
@@ -201,6 +207,13 @@ class Explainer:
         return (
             f"`{match.group(1)}` is defined twice: in {both}. Leave one of them out"
             f"{', or rename the symbol where it is compiled' if len(problem.files) > 1 else ''}."
+        )
+
+    def _fixed_address(self, problem: Problem, match: re.Match[str]) -> str:
+        users = ", ".join(self.owner(file) for file in problem.files[:1]) or problem.detail
+        return (
+            f"{users} is not position-independent, as every part of the executable must be. "
+            "Compile it with -fPIC or -fPIE."
         )
 
     def _missing_file(self, problem: Problem, match: re.Match[str]) -> str:
@@ -294,6 +307,7 @@ def link(request: dict[str, Any], sysroot: dict[str, Any], output: str) -> None:
             [request["zig"], "ld.lld", f"@{arguments_file}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            check=False,
         )
     finally:
         os.unlink(exports)

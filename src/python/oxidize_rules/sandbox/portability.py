@@ -266,26 +266,29 @@ def describe(file: ElfFile) -> dict[str, object]:
 def check_file(path: str, policy: Policy) -> tuple[dict[str, object], list[Finding]]:
     """The description and the findings of a file. Raises UserError when it cannot be read."""
     try:
-        with open(path, "rb") as stream:
-            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                file = ElfFile(data)  # type: ignore[arg-type]
-                return describe(file), check(file, policy)
+        with open(path, "rb") as stream, mmap.mmap(
+            stream.fileno(), 0, access=mmap.ACCESS_READ
+        ) as data:
+            file = ElfFile(data)  # type: ignore[arg-type]
+            return describe(file), check(file, policy)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {error}.") from error
     except BadElf as error:
         raise UserError(f"{path} cannot be checked: {error}.") from error
 
 
-def report(
-    target_triple: str, description: dict[str, object], findings: Sequence[Finding]
-) -> str:
+def report(target_triple: str, description: dict[str, object], findings: Sequence[Finding]) -> str:
     """The report as JSON text."""
     content = {
         "format": 1,
         "target_triple": target_triple,
         **description,
         "findings": [
-            {"rule": one.rule, "message": one.message, **({"symbol": one.symbol} if one.symbol else {})}
+            {
+                "rule": one.rule,
+                "message": one.message,
+                **({"symbol": one.symbol} if one.symbol else {}),
+            }
             for one in findings
         ],
     }
@@ -300,7 +303,9 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--target", required=True, help="target triple")
     parser.add_argument("--glibc-floor")
     parser.add_argument("--export", action="append", default=[], help="pattern of a symbol's name")
-    parser.add_argument("--forbid", action="append", default=[], help="path that must not be inside")
+    parser.add_argument(
+        "--forbid", action="append", default=[], help="path that must not be inside"
+    )
     parser.add_argument("--unstripped", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)

@@ -1,0 +1,174 @@
+"""Which extension modules of a distribution are built in, and what they bring into the link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Iterable, Optional, Tuple
+
+from pants.engine.addresses import Address
+from pants.engine.fs import CreateDigest, Digest, FileContent
+from pants.engine.process import Process
+
+from oxidize_rules.compat import (
+    collect_rules,
+    concurrently,
+    create_digest,
+    execute_process_or_raise,
+    implicitly,
+    rule,
+)
+from oxidize_rules.sandbox.errors import UserError
+from oxidize_rules.sandbox.inittab import inittab_source
+from oxidize_rules.util_rules.distribution import (
+    Extension,
+    PythonDistribution,
+    PythonDistributionRequest,
+    load_python_distribution,
+)
+from oxidize_rules.util_rules.runtime import HEADERS_DIR
+from oxidize_rules.util_rules.sandbox_program import OxidizeError
+from oxidize_rules.util_rules.sysroot import SYSROOT_DIR, SysrootRequest, prepare_sysroot
+from oxidize_rules.util_rules.zig import ZIG_DIR, ZigToolchainRequest, prepare_zig
+
+INITTAB_OBJECT = "inittab.o"
+CORE = "the interpreter"
+
+
+@dataclass(frozen=True)
+class InittabRequest:
+    """`excluded` are names of extension modules to leave out; `where` is the address that asks
+    and `field` its field, for messages. `glibc_floor` is the executable's; None on musl."""
+
+    distribution: Address
+    glibc_floor: Optional[str]
+    excluded: Tuple[str, ...] = ()
+    where: str = ""
+    field: str = "exclude_extensions"
+
+
+@dataclass(frozen=True)
+class OwnedFile:
+    """A file or a library for the linker, and what it belongs to, in words for a message."""
+
+    name: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class LinkParts:
+    """What core and chosen extensions need, each once. Objects and static libraries are paths
+    in the distribution's objects; system libraries are names as for `-l`."""
+
+    extensions: Tuple[str, ...]
+    objects: Tuple[OwnedFile, ...]
+    static_libraries: Tuple[OwnedFile, ...]
+    system_libraries: Tuple[OwnedFile, ...]
+
+
+@dataclass(frozen=True)
+class Inittab:
+    """`digest` holds `path`, the object with the table of built-in modules."""
+
+    digest: Digest
+    path: str
+    parts: LinkParts
+
+
+def chosen_extensions(
+    request: InittabRequest, distribution: PythonDistribution
+) -> Tuple[Extension, ...]:
+    """The extensions without the excluded ones, in CPython's order: those of the core last.
+
+    Raises OxidizeError for a name that the distribution does not have, or cannot do without.
+    """
+    by_name = {extension.name: extension for extension in distribution.extensions}
+    for name in request.excluded:
+        extension = by_name.get(name)
+        if extension is None:
+            similar = get_close_matches(name, by_name)
+            hint = f" Did you mean {' or '.join(f'`{one}`' for one in similar)}?" if similar else ""
+            raise OxidizeError(
+                f"{request.where}: `{request.field}` names `{name}`, which is not an extension "
+                f"module built into {distribution.address}.{hint}"
+            )
+        if extension.required or extension.in_core:
+            raise OxidizeError(
+                f"{request.where}: `{request.field}` names `{name}`, but the interpreter cannot "
+                "start without it. Remove it from the field."
+            )
+    excluded = set(request.excluded)
+    chosen = (one for name, one in by_name.items() if name not in excluded)
+    return tuple(sorted(chosen, key=lambda one: (one.in_core, one.name)))
+
+
+def link_parts(distribution: PythonDistribution, extensions: Iterable[Extension]) -> LinkParts:
+    """Everything that goes into a link. Where two need one file, the first one owns it."""
+    extensions = tuple(extensions)
+    objects = {path: CORE for path in distribution.core_objects}
+    static_libraries: dict[str, str] = {}
+    system_libraries = {name: CORE for name in distribution.core_system_libraries}
+    for extension in extensions:
+        owner = f"the extension module `{extension.name}`"
+        for found, names in (
+            (objects, extension.objects),
+            (static_libraries, extension.static_libraries),
+            (system_libraries, extension.system_libraries),
+        ):
+            for name in names:
+                found.setdefault(name, owner)
+
+    def owned(found: dict[str, str]) -> Tuple[OwnedFile, ...]:
+        return tuple(OwnedFile(name, owner) for name, owner in sorted(found.items()))
+
+    return LinkParts(
+        tuple(one.name for one in extensions),
+        owned(objects),
+        owned(static_libraries),
+        owned(system_libraries),
+    )
+
+
+@rule
+async def compile_inittab(request: InittabRequest) -> Inittab:
+    distribution = await load_python_distribution(
+        PythonDistributionRequest(request.distribution), **implicitly()
+    )
+    extensions = chosen_extensions(request, distribution)
+    try:
+        source = inittab_source((one.name, one.init_function) for one in extensions)
+    except UserError as error:
+        raise OxidizeError(f"{distribution.address}: {error}") from error
+    zig, sysroot, source_digest = await concurrently(
+        prepare_zig(ZigToolchainRequest(), **implicitly()),
+        prepare_sysroot(
+            SysrootRequest(distribution.target_triple, request.glibc_floor), **implicitly()
+        ),
+        create_digest(CreateDigest([FileContent("inittab.c", source.encode())])),
+    )
+    process = Process(
+        argv=(
+            f"{SYSROOT_DIR}/bin/cc",
+            "-c",
+            "-std=c11",
+            "-O2",
+            "-fPIC",
+            "-DPy_BUILD_CORE",
+            f"-I{HEADERS_DIR}/{distribution.include_path}",
+            "inittab.c",
+        ),
+        input_digest=source_digest,
+        immutable_input_digests={
+            ZIG_DIR: zig.digest,
+            SYSROOT_DIR: sysroot.digest,
+            HEADERS_DIR: distribution.headers,
+        },
+        output_files=(INITTAB_OBJECT,),
+        description=f"Compile the table of built-in modules of {distribution.address}",
+    )
+    result = await execute_process_or_raise(**implicitly({process: Process}))
+    return Inittab(result.output_digest, INITTAB_OBJECT, link_parts(distribution, extensions))
+
+
+def rules():  # type: ignore[no-untyped-def]
+    return collect_rules()

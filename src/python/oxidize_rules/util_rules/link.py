@@ -1,0 +1,225 @@
+"""Links an executable: one process, whose inputs are objects only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Optional, Tuple
+
+from pants.engine.addresses import Address
+from pants.engine.fs import (
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    DigestSubset,
+    FileContent,
+    MergeDigests,
+    PathGlobs,
+)
+from pants.engine.process import Process
+from pants.util.frozendict import FrozenDict
+
+from oxidize_rules.compat import (
+    add_prefix,
+    collect_rules,
+    concurrently,
+    create_digest,
+    digest_subset_to_digest,
+    execute_process,
+    implicitly,
+    merge_digests,
+    rule,
+)
+from oxidize_rules.sandbox.portability import PYTHON_API
+from oxidize_rules.util_rules.distribution import (
+    PythonDistributionRequest,
+    load_python_distribution,
+)
+from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
+from oxidize_rules.util_rules.inittab import (
+    CORE,
+    Inittab,
+    InittabRequest,
+    OwnedFile,
+    compile_inittab,
+)
+from oxidize_rules.util_rules.runtime import (
+    RuntimeObjects,
+    RuntimeObjectsRequest,
+    compile_runtime,
+)
+from oxidize_rules.util_rules.sandbox_program import (
+    PROGRAMS_DIR,
+    SandboxProgramRequest,
+    prepare_sandbox_program,
+    raise_on_failure,
+)
+from oxidize_rules.util_rules.sysroot import SYSROOT_DIR, SysrootRequest, prepare_sysroot
+from oxidize_rules.util_rules.zig import ZIG, ZIG_DIR, ZigToolchainRequest, prepare_zig
+
+# Modules of `oxidize_rules.sandbox` that make up the link program.
+_PROGRAM = ("link", "portability", "elf_reader", "glibc_symbols")
+# lld itself, and a table that serves error messages: a fresh daemon need not lay out all of zig.
+_ZIG_FILES = ("ziglang/zig", "ziglang/lib/libc/glibc/abilists")
+_DISTRIBUTION_DIR = "__distribution"
+_COMPONENTS_DIR = "__components"
+_REQUEST = "__link.json"
+_WRAP = "__wrap.txt"
+_REPORT = "__portability.json"
+_MAP = "__link.map"
+
+
+@dataclass(frozen=True)
+class LinkObject:
+    """An object `path` in `digest`, and what it belongs to, in words for a message.
+
+    One that seldom changes is `stable`: it is not copied into each link's sandbox, but stays in
+    the daemon's folder of inputs for as long as the daemon lives.
+    """
+
+    digest: Digest
+    path: str
+    owner: str
+    stable: bool = False
+
+
+@dataclass(frozen=True)
+class LinkRequest:
+    """`where` is the binary's address, for messages; `glibc_floor` is None on musl.
+
+    `objects` are the image and the components' payloads. `link_args` are lld's own, or in the
+    compiler's form (`-Wl,...`). With `link_map` the result has a map of what is in the file.
+    """
+
+    where: str
+    distribution: Address
+    glibc_floor: Optional[str]
+    output_filename: str
+    objects: Tuple[LinkObject, ...]
+    excluded_extensions: Tuple[str, ...] = ()
+    strip: bool = True
+    link_args: Tuple[str, ...] = ()
+    link_map: bool = False
+
+
+@dataclass(frozen=True)
+class LinkedExecutable:
+    """`digest` holds the executable at `path` alone. `report` holds the findings and figures of
+    sandbox/portability.py at `report_path`; `link_map` holds lld's map at `link_map_path`."""
+
+    digest: Digest
+    path: str
+    report: Digest
+    link_map: Optional[Digest]
+    report_path: str = _REPORT
+    link_map_path: str = _MAP
+
+
+def link_program_request(
+    request: LinkRequest, inittab: Inittab, runtime: RuntimeObjects
+) -> dict[str, Any]:
+    """The input of sandbox/link.py (see there), as paths of the link's sandbox."""
+
+    def owned(files: Tuple[OwnedFile, ...], folder: str = "") -> list[list[str]]:
+        return [[f"{folder}{file.name}", file.owner] for file in files]
+
+    parts = inittab.parts
+    return {
+        "zig": ZIG,
+        "sysroot": SYSROOT_DIR,
+        "output": request.output_filename,
+        "report": _REPORT,
+        "map": _MAP if request.link_map else None,
+        "objects": [
+            *([path, "the runtime"] for path in runtime.paths),
+            [inittab.path, CORE],
+            *owned(parts.objects, f"{_DISTRIBUTION_DIR}/"),
+            *(
+                [f"{_COMPONENTS_DIR}/{number}/{one.path}", one.owner]
+                for number, one in enumerate(request.objects)
+            ),
+        ],
+        "static_libraries": owned(parts.static_libraries, f"{_DISTRIBUTION_DIR}/"),
+        "system_libraries": owned(parts.system_libraries),
+        "wrap": _WRAP,
+        "exports": [*PYTHON_API, *runtime.exports],
+        "strip": request.strip,
+        "link_args": list(request.link_args),
+    }
+
+
+@rule
+async def link_executable(request: LinkRequest) -> LinkedExecutable:
+    address, floor = request.distribution, request.glibc_floor
+    distribution = await load_python_distribution(
+        PythonDistributionRequest(address), **implicitly()
+    )
+    zig, sysroot, program, python = await concurrently(
+        prepare_zig(ZigToolchainRequest(), **implicitly()),
+        prepare_sysroot(SysrootRequest(distribution.target_triple, floor), **implicitly()),
+        prepare_sandbox_program(SandboxProgramRequest(_PROGRAM), **implicitly()),
+        find_host_python(HostPythonRequest(address), **implicitly()),
+    )
+    runtime, inittab = await concurrently(
+        compile_runtime(RuntimeObjectsRequest(address, floor), **implicitly()),
+        compile_inittab(
+            InittabRequest(address, floor, request.excluded_extensions, request.where),
+            **implicitly(),
+        ),
+    )
+    linker = await digest_subset_to_digest(DigestSubset(zig.digest, PathGlobs(_ZIG_FILES)))
+    changing = await concurrently(
+        add_prefix(AddPrefix(one.digest, f"{_COMPONENTS_DIR}/{number}"))
+        for number, one in enumerate(request.objects)
+        if not one.stable
+    )
+    program_request = link_program_request(request, inittab, runtime)
+    written = await create_digest(
+        CreateDigest(
+            [
+                FileContent(_REQUEST, json.dumps(program_request, indent=1).encode()),
+                FileContent(_WRAP, "".join(f"{name}\n" for name in runtime.wrapped).encode()),
+            ]
+        )
+    )
+    inputs = await merge_digests(MergeDigests((written, inittab.digest, runtime.digest, *changing)))
+    outputs = (request.output_filename, _REPORT, *((_MAP,) if request.link_map else ()))
+    result = await execute_process(
+        Process(
+            argv=(*python.argv("link"), _REQUEST),
+            env=python.env,
+            input_digest=inputs,
+            immutable_input_digests=FrozenDict(
+                {
+                    **python.immutable_input_digests,
+                    PROGRAMS_DIR: program.digest,
+                    ZIG_DIR: linker,
+                    SYSROOT_DIR: sysroot.digest,
+                    _DISTRIBUTION_DIR: distribution.objects,
+                    **{
+                        f"{_COMPONENTS_DIR}/{number}": one.digest
+                        for number, one in enumerate(request.objects)
+                        if one.stable
+                    },
+                }
+            ),
+            output_files=outputs,
+            description=f"Link {request.where}",
+        ),
+        **implicitly(),
+    )
+    raise_on_failure(result, where=request.where, doing="link the executable")
+    parts = await concurrently(
+        digest_subset_to_digest(DigestSubset(result.output_digest, PathGlobs([path])))
+        for path in outputs
+    )
+    return LinkedExecutable(
+        digest=parts[0],
+        path=request.output_filename,
+        report=parts[1],
+        link_map=parts[2] if request.link_map else None,
+    )
+
+
+def rules():  # type: ignore[no-untyped-def]
+    return collect_rules()
