@@ -210,11 +210,7 @@ def compile_arguments(target: Target, probed: ProbedToolchain) -> list[str]:
     return [
         f"--target={target.triple}",
         "-nostdinc",
-        *(
-            word
-            for folder in probed.include_dirs
-            for word in ("-isystem", f"{ZIG_LIB}/{folder}")
-        ),
+        *(word for folder in probed.include_dirs for word in ("-isystem", f"{ZIG_LIB}/{folder}")),
         *(f"-D{define}" for define in probed.defines),
         "-fPIE",
     ]

@@ -1,0 +1,178 @@
+"""The interpreter and the packages for steps that come before any distribution: downloading and
+unpacking, the sysroot, and analysis.
+
+Its packages are locked by hash (`tools.lock`) and found on the indexes of `[python-repos]`. Every
+other step runs under a distribution's own interpreter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Iterable, Mapping, Optional, Tuple
+
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
+from pants.backend.python.util_rules.pex_requirements import EntireLockfile, Lockfile
+from pants.engine.env_vars import EnvironmentVarsRequest
+from pants.engine.fs import Digest
+from pants.engine.process import Process, ProcessCacheScope
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from oxidize_rules import util_rules
+from oxidize_rules.compat import (
+    collect_rules,
+    create_venv_pex,
+    environment_vars_subset,
+    implicitly,
+    rule,
+    setup_venv_pex_process,
+)
+from oxidize_rules.util_rules.sandbox_program import (
+    PROGRAMS_DIR,
+    SandboxProgramRequest,
+    prepare_sandbox_program,
+)
+
+PYTHON_CONSTRAINT = "CPython>=3.9,<4"
+LOCK_FILE = "tools.lock"
+
+# How a program finds its way to the network.
+NETWORK_VARIABLES = (
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "all_proxy",
+    "https_proxy",
+    "http_proxy",
+    "no_proxy",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
+
+
+@dataclass(frozen=True)
+class ToolsPexRequest:
+    pass
+
+
+@dataclass(frozen=True)
+class ToolsPex:
+    """zstandard, requests, pyelftools and pip."""
+
+    venv_pex: VenvPex
+
+
+@dataclass(frozen=True)
+class NetworkEnvironmentRequest:
+    pass
+
+
+@dataclass(frozen=True)
+class NetworkEnvironment:
+    variables: FrozenDict[str, str]
+
+
+@dataclass(frozen=True)
+class ToolProcessRequest:
+    """Runs `python -m <module>` under the tools' interpreter.
+
+    `programs` names the modules of `oxidize_rules.sandbox` that it needs. `description` names the
+    target. With `network`, the process gets the user's proxies and certificates.
+    """
+
+    module: str
+    args: Tuple[str, ...]
+    description: str
+    programs: Tuple[str, ...] = ()
+    input_digest: Optional[Digest] = None
+    immutable_input_digests: FrozenDict[str, Digest] = FrozenDict()
+    env: FrozenDict[str, str] = FrozenDict()
+    output_files: Tuple[str, ...] = ()
+    output_directories: Tuple[str, ...] = ()
+    network: bool = False
+    level: LogLevel = LogLevel.INFO
+    cache_scope: ProcessCacheScope = ProcessCacheScope.SUCCESSFUL
+
+
+def sandbox_tool(name: str, *args: str, **options: Any) -> ToolProcessRequest:
+    """A request for a program of `oxidize_rules.sandbox`, with the other options as they are."""
+    programs: Iterable[str] = options.pop("programs", ())
+    return ToolProcessRequest(
+        f"oxidize_rules.sandbox.{name}", args, programs=(name, *programs), **options
+    )
+
+
+@rule(desc="Prepare the tools of oxidize_rules", level=LogLevel.DEBUG)
+async def prepare_tools_pex(request: ToolsPexRequest) -> ToolsPex:
+    venv_pex = await create_venv_pex(
+        **implicitly(
+            PexRequest(
+                output_filename="oxidize_tools.pex",
+                internal_only=True,
+                requirements=EntireLockfile(
+                    Lockfile(
+                        url=f"resource://{util_rules.__name__}/{LOCK_FILE}",
+                        url_description_of_origin="the lock file of oxidize_rules' own tools",
+                        resolve_name="oxidize-tools",
+                    )
+                ),
+                interpreter_constraints=InterpreterConstraints([PYTHON_CONSTRAINT]),
+                description="Install the tools of oxidize_rules (pip, pyelftools, requests, zstandard)",
+            )
+        )
+    )
+    return ToolsPex(venv_pex)
+
+
+@rule(level=LogLevel.DEBUG)
+async def network_environment(request: NetworkEnvironmentRequest) -> NetworkEnvironment:
+    variables = await environment_vars_subset(
+        EnvironmentVarsRequest(NETWORK_VARIABLES), **implicitly()
+    )
+    return NetworkEnvironment(FrozenDict(variables))
+
+
+@rule(level=LogLevel.DEBUG)
+async def prepare_tool_process(request: ToolProcessRequest) -> Process:
+    tools = await prepare_tools_pex(ToolsPexRequest(), **implicitly())
+    program = await prepare_sandbox_program(SandboxProgramRequest(request.programs), **implicitly())
+    # A venv of Pex ignores PYTHONPATH, but not this variable.
+    env: dict[str, str] = {
+        "PEX_EXTRA_SYS_PATH": PROGRAMS_DIR,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "LC_ALL": "C.UTF-8",
+    }
+    if request.network:
+        network = await network_environment(NetworkEnvironmentRequest(), **implicitly())
+        env.update(network.variables)
+    env.update(request.env)
+    process = await setup_venv_pex_process(
+        VenvPexProcess(
+            tools.venv_pex,
+            argv=("-m", request.module, *request.args),
+            description=request.description,
+            level=request.level,
+            input_digest=request.input_digest,
+            extra_env=env,
+            output_files=request.output_files,
+            output_directories=request.output_directories,
+            cache_scope=request.cache_scope,
+        ),
+        **implicitly(),
+    )
+    return with_inputs(process, {PROGRAMS_DIR: program.digest, **request.immutable_input_digests})
+
+
+def with_inputs(process: Process, inputs: Mapping[str, Digest]) -> Process:
+    """The process with further immutable inputs, which `VenvPexProcess` has no field for."""
+    merged = FrozenDict({**process.immutable_input_digests, **inputs})
+    return replace(process, immutable_input_digests=merged)
+
+
+def rules():  # type: ignore[no-untyped-def]
+    return collect_rules()
