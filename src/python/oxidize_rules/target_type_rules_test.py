@@ -48,7 +48,7 @@ def rule_runner() -> RuleRunner:
 
 
 @pytest.mark.parametrize(
-    "entry_point, module, function, file",
+    ("entry_point", "module", "function", "file"),
     [
         ("main.py", "app.main", None, "src/app/main.py"),
         ("main.py:run", "app.main", "run", "src/app/main.py"),
@@ -77,7 +77,7 @@ def test_no_entry_point(rule_runner: RuleRunner) -> None:
 
 
 @pytest.mark.parametrize(
-    "entry_point, parts",
+    ("entry_point", "parts"),
     [
         (
             "mian.py:run",
@@ -98,7 +98,7 @@ def test_no_such_file(rule_runner: RuleRunner, entry_point: str, parts: List[str
 
 
 @pytest.mark.parametrize(
-    "fields, expected",
+    ("fields", "expected"),
     [
         ("entry_point='main.py'", ["src/app/main.py:lib"]),
         ("entry_point='app.main:run'", ["src/app/main.py:lib"]),
@@ -123,7 +123,7 @@ def test_inference(rule_runner: RuleRunner, fields: str, expected: List[str]) ->
 
 
 @pytest.mark.parametrize(
-    "field_type, value, parts",
+    ("field_type", "value", "parts"),
     [
         (
             binary_targets.TargetTripleField,
@@ -158,7 +158,7 @@ def test_bad_value(field_type: Type[Field], value: Any, parts: List[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    "field_type, value, expected",
+    ("field_type", "value", "expected"),
     [
         (binary_targets.TargetTripleField, None, "x86_64-unknown-linux-musl"),
         (binary_targets.TargetTripleField, "x86_64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"),
@@ -183,4 +183,4 @@ def test_every_field_has_help() -> None:
     }
     assert len(helps) == len(OxidizedBinaryTarget.core_fields)
     for alias, lines in helps.items():
-        assert lines and lines[0].strip(), alias
+        assert "".join(lines).strip(), alias

@@ -11,7 +11,8 @@ MUSL, GNU = "x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"
 def test_only_tags_without_native_code(triple: str) -> None:
     tags = compatible_tags("3.13.5", triple)
     assert tags[:3] == ["cp313-none-any", "py313-none-any", "py3-none-any"]
-    assert tags[3] == "py312-none-any" and tags[-1] == "py30-none-any"
+    assert tags[3] == "py312-none-any"
+    assert tags[-1] == "py30-none-any"
     assert len(tags) == len(set(tags)) == 16
     assert all(tag.endswith("-none-any") for tag in tags)
 

@@ -62,8 +62,8 @@ class ComponentRequest:
 
     `name` also names the payload's symbol: "stdlib", "wheel:requests-2.32.3", "folder:app/cli".
     `input` holds the component's files at `path`. `root` is their place in the image, `path_entry`
-    the folder of the image that module names begin at. For messages: `what` the component is, `where`
-    (an address) it is needed, and the folder that `input` stands for, `shown_as`.
+    the folder of the image that module names begin at. For messages: `what` the component is,
+    `where` (an address) it is needed, and the folder that `input` stands for, `shown_as`.
     """
 
     distribution: Address

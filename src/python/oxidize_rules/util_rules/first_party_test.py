@@ -54,6 +54,10 @@ def rule_runner() -> RuleRunner:
     return runner
 
 
+def binary(*dependencies: str) -> str:
+    return f"oxidized_binary(name='bin', dependencies={list(dependencies)})\n"
+
+
 def find(runner: RuleRunner, folder: str = "src/one", name: str = "bin") -> FirstPartySources:
     return runner.request(FirstPartySources, [FirstPartyRequest(Address(folder, target_name=name))])
 
@@ -123,7 +127,7 @@ def test_an_edit_changes_its_own_folder_alone(rule_runner: RuleRunner) -> None:
 def test_folders_of_one_package_in_two_roots_are_one(rule_runner: RuleRunner) -> None:
     rule_runner.write_files(
         {
-            "src/one/BUILD": "oxidized_binary(name='bin', dependencies=['src/one/ns', 'src/two/ns'])",
+            "src/one/BUILD": binary("src/one/ns", "src/two/ns"),
             "src/one/ns/BUILD": "python_sources()",
             "src/one/ns/a.py": "",
             "src/two/ns/BUILD": "python_sources()",
@@ -134,7 +138,7 @@ def test_folders_of_one_package_in_two_roots_are_one(rule_runner: RuleRunner) ->
 
 
 @pytest.mark.parametrize(
-    "one, two, expected",
+    ("one", "two", "expected"),
     [
         (
             "pkg/a.py",
@@ -150,7 +154,7 @@ def test_two_files_of_one_name(
 ) -> None:
     rule_runner.write_files(
         {
-            "src/one/BUILD": "oxidized_binary(name='bin', dependencies=['src/one/pkg', 'src/two/pkg'])",
+            "src/one/BUILD": binary("src/one/pkg", "src/two/pkg"),
             "src/one/pkg/BUILD": "python_sources(sources=['**/*.py'])",
             f"src/one/{one}": "",
             "src/two/pkg/BUILD": "python_sources(sources=['**/*.py'])",

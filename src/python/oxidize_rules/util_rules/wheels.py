@@ -260,7 +260,8 @@ def no_fitting_wheel(request: WheelsRequest, missing: Mapping[str, Iterable[str]
 
 
 _PIP_NO_VERSION = re.compile(
-    r"(?:Could not find a version that satisfies the requirement|No matching distribution found for)"
+    r"(?:Could not find a version that satisfies the requirement"
+    r"|No matching distribution found for)"
     r" ([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?\s*[^\s(;]*)"
 )
 
