@@ -1,0 +1,238 @@
+/* What runs: the interpreter, a module, a function; and when the executable is started again by
+ * multiprocessing, the interpreter in any case. */
+#define PY_SSIZE_T_CLEAN
+#define _GNU_SOURCE
+#include "start.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "image_access.h"
+
+#define INTERPRETER_VARIABLE "OXIDIZED_INTERPRETER"
+
+/* multiprocessing starts its helpers as `<sys.executable> <interpreter flags> -c 'from
+ * multiprocessing.<...> import <...>' ...`: spawned children, the fork server, the resource
+ * tracker. */
+static bool is_multiprocessing(int argc, char **argv) {
+    static const char start[] = "from multiprocessing.";
+    for (int i = 1; i + 1 < argc && argv[i][0] == '-'; i++) {
+        if (strcmp(argv[i], "-c") == 0)
+            return strncmp(argv[i + 1], start, sizeof start - 1) == 0;
+        if (argv[i][1] == '-' || argv[i][1] == '\0' || argv[i][1] == 'm')
+            return false;
+        if (strcmp(argv[i], "-X") == 0 || strcmp(argv[i], "-W") == 0)
+            i++;
+    }
+    return false;
+}
+
+/* The variable is taken out of the environment: it is meant for this process, not for other
+ * oxidized applications that it may start. */
+static bool interpreter_wanted(void) {
+    const char *value = getenv(INTERPRETER_VARIABLE);
+    bool wanted = value && strcmp(value, "1") == 0;
+    if (wanted)
+        unsetenv(INTERPRETER_VARIABLE);
+    return wanted;
+}
+
+static void set_environment(void) {
+    const struct oxidize_setting *setting;
+    for (uint32_t i = 0; (setting = oxidize_setting_at(i)) != NULL; i++) {
+        const char *key = oxidize_string(setting->key);
+        if (strncmp(key, "env.", 4) == 0)
+            setenv(key + 4, oxidize_string(setting->value), 0);
+    }
+}
+
+/* Put the settings' arguments behind the program's name. The array lives as long as the process. */
+static void insert_arguments(struct oxidize_start *start) {
+    uint32_t cursor = 0;
+    int extra = 0, at = 1;
+    while (oxidize_next_setting("argv", &cursor))
+        extra++;
+    if (extra == 0 || start->argc < 1)
+        return;
+    char **all = calloc((size_t)(start->argc + extra) + 1, sizeof *all);
+    if (all == NULL)
+        return;
+    all[0] = start->argv[0];
+    const char *argument;
+    for (cursor = 0; (argument = oxidize_next_setting("argv", &cursor)) != NULL;)
+        all[at++] = (char *)argument;
+    for (int i = 1; i < start->argc; i++)
+        all[at++] = start->argv[i];
+    start->argc = at;
+    start->argv = all;
+}
+
+void oxidize_decide(struct oxidize_start *start, int argc, char **argv) {
+    const char *kind = oxidize_setting("entry.kind", "interpreter");
+    bool application = strcmp(kind, "module") == 0 || strcmp(kind, "function") == 0;
+    if (!application && strcmp(kind, "interpreter") != 0)
+        oxidize_bad_setting("entry.kind", kind, "interpreter, module or function");
+    *start = (struct oxidize_start){argc, argv, OXIDIZE_INTERPRETER};
+    set_environment();
+    if (is_multiprocessing(argc, argv) || (application && interpreter_wanted()))
+        return;
+    if (application)
+        start->mode = OXIDIZE_APPLICATION;
+    insert_arguments(start);
+}
+
+/* --- running the entry point -------------------------------------------------------------- */
+
+static PyObject *attribute(PyObject *object, const char *name) {
+    return object ? PyObject_GetAttrString(object, name) : NULL;
+}
+
+/* `sys.exit(function())`: NULL with SystemExit set, unless there is nothing to tell. */
+static PyObject *run_function(const char *module_name, const char *function_name) {
+    PyObject *value = PyImport_ImportModule(module_name);
+    char part[256];
+    /* The function may be an attribute of an attribute: "Class.method". */
+    for (const char *at = function_name; value && *at;) {
+        size_t length = strcspn(at, ".");
+        if (length >= sizeof part)
+            oxidize_bad_setting("entry.function", function_name, "names of up to 255 bytes");
+        memcpy(part, at, length);
+        part[length] = '\0';
+        PyObject *next = attribute(value, part);
+        Py_DECREF(value);
+        value = next;
+        at += length + (at[length] == '.');
+    }
+    PyObject *result = value ? PyObject_CallNoArgs(value) : NULL;
+    Py_XDECREF(value);
+    if (result == NULL || result == Py_None)
+        return result;
+    PyErr_SetObject(PyExc_SystemExit, result);
+    Py_DECREF(result);
+    return NULL;
+}
+
+/* importlib's spec of a module; its parents are imported. */
+static PyObject *find_spec(const char *name) {
+    PyObject *path = Py_NewRef(Py_None);
+    const char *dot = strrchr(name, '.');
+    if (dot) {
+        PyObject *parent_name = PyUnicode_FromStringAndSize(name, dot - name);
+        PyObject *parent = parent_name ? PyImport_Import(parent_name) : NULL;
+        Py_XDECREF(parent);
+        /* PyImport_Import gives the top package; sys.modules has the parent itself. */
+        parent = parent ? PyImport_GetModule(parent_name) : NULL;
+        Py_SETREF(path, attribute(parent, "__path__"));
+        Py_XDECREF(parent_name);
+        Py_XDECREF(parent);
+        if (path == NULL)
+            return NULL;
+    }
+    PyObject *importlib = PyImport_ImportModule("_frozen_importlib");
+    PyObject *spec =
+        importlib ? PyObject_CallMethod(importlib, "_find_spec", "sO", name, path) : NULL;
+    Py_XDECREF(importlib);
+    Py_DECREF(path);
+    if (spec == Py_None) {
+        PyErr_Format(PyExc_ModuleNotFoundError, "No module named '%s'", name);
+        Py_CLEAR(spec);
+    }
+    return spec;
+}
+
+/* As runpy does: the names that a module run as a program sees. Takes over `value`. */
+static int set_name(PyObject *names, const char *name, PyObject *value) {
+    int failed = value ? PyDict_SetItemString(names, name, value) : -1;
+    Py_XDECREF(value);
+    return failed;
+}
+
+static int set_main_names(PyObject *names, PyObject *spec) {
+    if (set_name(names, "__name__", PyUnicode_FromString("__main__")) < 0 ||
+        set_name(names, "__file__", attribute(spec, "origin")) < 0 ||
+        set_name(names, "__cached__", attribute(spec, "cached")) < 0 ||
+        set_name(names, "__doc__", Py_NewRef(Py_None)) < 0 ||
+        set_name(names, "__loader__", attribute(spec, "loader")) < 0 ||
+        set_name(names, "__package__", attribute(spec, "parent")) < 0)
+        return -1;
+    return set_name(names, "__spec__", Py_NewRef(spec));
+}
+
+static PyObject *code_of(PyObject *spec) {
+    PyObject *loader = attribute(spec, "loader"), *name = attribute(spec, "name");
+    PyObject *get_code = attribute(loader, "get_code");
+    PyObject *code = get_code && name ? PyObject_CallOneArg(get_code, name) : NULL;
+    Py_XDECREF(loader);
+    Py_XDECREF(name);
+    Py_XDECREF(get_code);
+    if (code && !PyCode_Check(code)) {
+        PyErr_Format(PyExc_ImportError, "no code object for %R", spec);
+        Py_CLEAR(code);
+    }
+    return code;
+}
+
+/* `python -m name`, but sys.argv[0] stays as the program was started, and runpy is not needed
+ * (its import alone costs about a millisecond). */
+static PyObject *run_module(const char *name) {
+    char inner[512];
+    PyObject *spec = find_spec(name);
+    PyObject *locations = attribute(spec, "submodule_search_locations");
+    if (locations && locations != Py_None) { /* a package: its __main__ */
+        if ((size_t)snprintf(inner, sizeof inner, "%s.__main__", name) >= sizeof inner)
+            oxidize_bad_setting("entry.module", name, "a name of up to 500 bytes");
+        Py_SETREF(spec, find_spec(inner));
+    }
+    Py_XDECREF(locations);
+    PyObject *code = spec ? code_of(spec) : NULL;
+    PyObject *main_module = code ? PyImport_AddModule("__main__") : NULL; /* borrowed */
+    PyObject *names = main_module ? PyModule_GetDict(main_module) : NULL; /* borrowed */
+    PyObject *result = NULL;
+    if (names && set_main_names(names, spec) == 0)
+        result = PyEval_EvalCode(code, names, names);
+    Py_XDECREF(code);
+    Py_XDECREF(spec);
+    return result;
+}
+
+static PyObject *run_entry(void) {
+    const char *kind = oxidize_setting("entry.kind", "");
+    const char *module = oxidize_setting("entry.module", "");
+    const char *function = oxidize_setting("entry.function", "");
+    if (*module == '\0')
+        oxidize_bad_setting("entry.module", module, "a module's name");
+    if (strcmp(kind, "module") == 0)
+        return run_module(module);
+    if (*function == '\0')
+        oxidize_bad_setting("entry.function", function, "a function's name");
+    return run_function(module, function);
+}
+
+/* As `python` ends on an unhandled Ctrl-C: by the signal, so that a shell knows of it. */
+static int die_of_interrupt(void) {
+    PyOS_setsig(SIGINT, SIG_DFL);
+    kill(getpid(), SIGINT);
+    return 128 + SIGINT;
+}
+
+static int run_application(void) {
+    bool interrupted = false;
+    int status = 0;
+    PyObject *result = run_entry();
+    if (result == NULL) {
+        interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+        status = 1;
+        PyErr_Print(); /* on SystemExit this does not return */
+    }
+    Py_XDECREF(result);
+    if (Py_FinalizeEx() < 0)
+        status = 120; /* as `python`: buffered output could not be written */
+    return interrupted ? die_of_interrupt() : status;
+}
+
+int oxidize_run(const struct oxidize_start *start) {
+    return start->mode == OXIDIZE_INTERPRETER ? Py_RunMain() : run_application();
+}

@@ -1,0 +1,437 @@
+/* `_oxidized`: a finder at the head of sys.meta_path, and loaders that read code from memory.
+ *
+ * The loaders are importlib's own (SourceFileLoader, SourcelessFileLoader) with `get_code`
+ * replaced: everything else (`get_source`, `get_data`, resources, names, paths) is inherited and
+ * works on the virtual files, so that tools meet exactly what an installation shows them.
+ *
+ * All state hangs on the module object: each sub-interpreter has its own. */
+#define PY_SSIZE_T_CLEAN
+#include "importer.h"
+
+#include <marshal.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "image_access.h"
+#include "search.h"
+
+#define PYC_HEADER 16
+#define STRINGS(each)                                                                              \
+    each(name) each(path) each(loader) each(origin) each(_cached) each(_set_fileattr)              \
+        each(submodule_search_locations) each(get_code) each(find_spec) each(fullname)             \
+            each(target) each(meta_path)
+
+struct state {
+    PyObject *spec_type;         /* importlib.machinery.ModuleSpec */
+    PyObject *path_finder;       /* importlib.machinery.PathFinder */
+    PyObject *source_loader;     /* ours, on SourceFileLoader */
+    PyObject *sourceless_loader; /* ours, on SourcelessFileLoader */
+    long optimize;               /* sys.flags.optimize of this interpreter */
+    PyObject *spec_keywords;     /* ("origin",) */
+#define FIELD(text) PyObject *str_##text;
+    STRINGS(FIELD)
+#undef FIELD
+};
+
+static struct PyModuleDef definition;
+
+static struct state *state_of_type(PyTypeObject *type) {
+    PyObject *module = PyType_GetModule(type);
+    return module ? PyModule_GetState(module) : NULL;
+}
+
+static PyObject *path_of(uint32_t node) {
+    const struct oxidize_node *found = oxidize_node(node);
+    const char *inner = found ? oxidize_string(found->path) : "";
+    return PyUnicode_FromFormat(*inner ? OXIDIZE_ROOT "/%s" : OXIDIZE_ROOT, inner);
+}
+
+/* The file a module is said to be made from. */
+static uint32_t file_of(const struct oxidize_module *module) {
+    return module->source != OXIDIZE_NONE ? module->source : module->code;
+}
+
+/* Optimization level of a compiled file, from its name (PEP 488: `x.cpython-313.opt-2.pyc`). */
+static long level_of(uint32_t node) {
+    const struct oxidize_node *code = oxidize_node(node);
+    const char *mark = code ? strstr(oxidize_string(code->path) + code->name_start, ".opt-") : NULL;
+    return mark ? mark[5] - '0' : 0;
+}
+
+/* --- the loaders ------------------------------------------------------------------------- */
+
+/* The record of a loader's module, if the loader stands for the file in the image. */
+static const struct oxidize_module *record_of_loader(struct state *state, PyObject *loader,
+                                                     PyObject *name) {
+    PyObject *own_name = PyObject_GetAttr(loader, state->str_name);
+    PyObject *own_path = own_name ? PyObject_GetAttr(loader, state->str_path) : NULL;
+    const struct oxidize_module *record = NULL;
+    Py_ssize_t length = 0;
+    const char *text = NULL;
+    if (own_path && PyUnicode_Check(name) && PyUnicode_Check(own_name) &&
+        PyUnicode_Compare(name, own_name) == 0)
+        text = PyUnicode_AsUTF8AndSize(name, &length);
+    if (text)
+        record = oxidize_find_module(text, (size_t)length);
+    if (record && !oxidize_is_path_of(own_path, file_of(record)))
+        record = NULL;
+    Py_XDECREF(own_name);
+    Py_XDECREF(own_path);
+    PyErr_Clear();
+    return record;
+}
+
+/* `get_code` of the class that ours is made from. */
+static PyObject *inherited_get_code(PyTypeObject *type, struct state *state, PyObject *loader,
+                                    PyObject *name) {
+    PyObject *base = (PyObject *)type->tp_base;
+    return PyObject_CallMethodObjArgs(base, state->str_get_code, loader, name, NULL);
+}
+
+static PyObject *loader_get_code(PyObject *self, PyTypeObject *type, PyObject *const *arguments,
+                                 Py_ssize_t count, PyObject *keywords) {
+    struct state *state = state_of_type(type);
+    if (state == NULL)
+        return NULL;
+    if (count != 1 || (keywords && PyTuple_GET_SIZE(keywords) > 0)) {
+        PyErr_SetString(PyExc_TypeError, "get_code() takes exactly one argument: the name");
+        return NULL;
+    }
+    const struct oxidize_module *record = record_of_loader(state, self, arguments[0]);
+    const struct oxidize_node *node = record ? oxidize_node(record->code) : NULL;
+    const uint8_t *content = oxidize_content(node);
+    if (content == NULL || node->size <= PYC_HEADER)
+        return inherited_get_code(type, state, self, arguments[0]);
+    return PyMarshal_ReadObjectFromString((const char *)content + PYC_HEADER,
+                                          (Py_ssize_t)(node->size - PYC_HEADER));
+}
+
+static PyMethodDef loader_methods[] = {
+    {"get_code", (PyCFunction)(void (*)(void))loader_get_code,
+     METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
+     PyDoc_STR("get_code($self, fullname, /)\n--\n\nThe module's code object, from memory.")},
+    {0}};
+
+static PyType_Slot source_loader_slots[] = {
+    {Py_tp_doc, "Loader of a module with source in the executable's image."},
+    {Py_tp_methods, loader_methods},
+    {0}};
+static PyType_Slot sourceless_loader_slots[] = {
+    {Py_tp_doc, "Loader of a module without source in the executable's image."},
+    {Py_tp_methods, loader_methods},
+    {0}};
+static PyType_Spec source_loader_spec = {.name = "_oxidized.SourceLoader",
+                                         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+                                         .slots = source_loader_slots};
+static PyType_Spec sourceless_loader_spec = {.name = "_oxidized.SourcelessLoader",
+                                             .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+                                             .slots = sourceless_loader_slots};
+
+/* --- the finder -------------------------------------------------------------------------- */
+
+static PyObject *make_loader(struct state *state, const struct oxidize_module *record,
+                             PyObject *name, PyObject *path) {
+    bool has_source = record->source != OXIDIZE_NONE;
+    PyObject *type = has_source ? state->source_loader : state->sourceless_loader;
+    PyObject *arguments[] = {name, path};
+    return PyObject_Vectorcall(type, arguments, 2, NULL);
+}
+
+/* What spec_from_file_location() sets beyond the constructor's work. */
+static int finish_spec(struct state *state, const struct oxidize_module *record, PyObject *spec) {
+    if (PyObject_SetAttr(spec, state->str__set_fileattr, Py_True) < 0)
+        return -1;
+    PyObject *cached = path_of(record->code);
+    int failed = cached ? PyObject_SetAttr(spec, state->str__cached, cached) : -1;
+    Py_XDECREF(cached);
+    if (failed || !(record->flags & OXIDIZE_PACKAGE))
+        return failed;
+    const struct oxidize_node *file = oxidize_node(file_of(record));
+    PyObject *folder = path_of(file->parent);
+    PyObject *locations = folder ? PyList_New(1) : NULL;
+    if (locations == NULL) {
+        Py_XDECREF(folder);
+        return -1;
+    }
+    PyList_SET_ITEM(locations, 0, folder);
+    failed = PyObject_SetAttr(spec, state->str_submodule_search_locations, locations);
+    Py_DECREF(locations);
+    return failed;
+}
+
+static PyObject *make_spec(struct state *state, const struct oxidize_module *record,
+                           PyObject *name) {
+    if (oxidize_node(file_of(record)) == NULL)
+        Py_RETURN_NONE;
+    PyObject *path = path_of(file_of(record));
+    PyObject *loader = path ? make_loader(state, record, name, path) : NULL;
+    PyObject *spec = NULL;
+    if (loader) {
+        PyObject *arguments[] = {name, loader, path};
+        spec = PyObject_Vectorcall(state->spec_type, arguments, 2, state->spec_keywords);
+    }
+    Py_XDECREF(path);
+    Py_XDECREF(loader);
+    if (spec && finish_spec(state, record, spec) < 0)
+        Py_CLEAR(spec);
+    return spec;
+}
+
+/* What an entry of the search path that is not in the image says: as PathFinder would do for it
+ * alone. A new reference; None: nothing there. */
+static PyObject *ask_path_finder(struct state *state, PyObject *name, PyObject *entry) {
+    PyObject *entries = PyList_New(1);
+    if (entries == NULL)
+        return NULL;
+    PyList_SET_ITEM(entries, 0, Py_NewRef(entry));
+    PyObject *spec =
+        PyObject_CallMethodObjArgs(state->path_finder, state->str_find_spec, name, entries, NULL);
+    Py_DECREF(entries);
+    return spec;
+}
+
+/* Decide on an entry that stands before the module's own folder.
+ * 1: go on; 0: `*spec` is the answer (None: PathFinder has to look at the whole path); -1: error */
+static int try_entry(struct state *state, PyObject *name, PyObject *entry, const char *tail,
+                     PyObject **spec) {
+    uint32_t folder = oxidize_folder_of_entry(entry);
+    *spec = NULL;
+    if (folder != OXIDIZE_NONE) {
+        if (!oxidize_may_provide(folder, tail))
+            return 1;
+        *spec = Py_NewRef(Py_None);
+        return 0;
+    }
+    *spec = ask_path_finder(state, name, entry);
+    if (*spec == NULL)
+        return -1;
+    if (*spec == Py_None) {
+        Py_CLEAR(*spec);
+        return 1;
+    }
+    PyObject *loader = PyObject_GetAttr(*spec, state->str_loader);
+    bool namespace = loader == Py_None;
+    Py_XDECREF(loader);
+    if (loader == NULL || namespace) {
+        Py_SETREF(*spec, loader ? Py_NewRef(Py_None) : NULL);
+        return loader ? 0 : -1;
+    }
+    return 0;
+}
+
+/* Walk the search path as far as the module's folder. */
+static PyObject *search(struct state *state, const struct oxidize_module *record, PyObject *name,
+                        PyObject *path) {
+    const char *text = PyUnicode_AsUTF8(name);
+    const char *dot = text ? strrchr(text, '.') : NULL;
+    PyObject *entries = text ? PySequence_Fast(path, "path must be iterable") : NULL;
+    PyObject *spec = NULL;
+    if (entries == NULL)
+        return NULL;
+    /* Ask for the size each time: a finder on the path may change it. */
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(entries); i++) {
+        PyObject *entry = Py_NewRef(PySequence_Fast_GET_ITEM(entries, i));
+        int more = 0;
+        if (oxidize_is_path_of(entry, record->folder))
+            spec = make_spec(state, record, name);
+        else
+            more = try_entry(state, name, entry, dot ? dot + 1 : text, &spec);
+        Py_DECREF(entry);
+        if (more <= 0) {
+            Py_DECREF(entries);
+            return spec;
+        }
+    }
+    Py_DECREF(entries);
+    Py_RETURN_NONE;
+}
+
+static PyObject *find(struct state *state, PyObject *name, PyObject *path) {
+    Py_ssize_t length;
+    const char *text = PyUnicode_AsUTF8AndSize(name, &length);
+    if (text == NULL) { /* lone surrogates: no module of ours */
+        PyErr_Clear();
+        Py_RETURN_NONE;
+    }
+    const struct oxidize_module *record = oxidize_find_module(text, (size_t)length);
+    if (record == NULL || oxidize_node(record->code) == NULL)
+        Py_RETURN_NONE;
+    /* Asked for more optimization than the image has: let the path finder compile the source. */
+    if (record->source != OXIDIZE_NONE && level_of(record->code) < state->optimize)
+        Py_RETURN_NONE;
+    if (path == NULL || path == Py_None)
+        path = PySys_GetObject("path");
+    if (path == NULL || path == Py_None)
+        Py_RETURN_NONE;
+    Py_INCREF(path);
+    PyObject *spec = search(state, record, name, path);
+    Py_DECREF(path);
+    return spec;
+}
+
+/* find_spec(fullname, path=None, target=None) */
+static PyObject *finder_find_spec(PyObject *self, PyTypeObject *type, PyObject *const *arguments,
+                                  Py_ssize_t count, PyObject *keywords) {
+    (void)self;
+    struct state *state = state_of_type(type);
+    if (state == NULL)
+        return NULL;
+    PyObject *values[3] = {NULL, NULL, NULL};
+    PyObject *names[3] = {state->str_fullname, state->str_path, state->str_target};
+    if (count > 3) {
+        PyErr_Format(PyExc_TypeError, "find_spec() takes at most 3 arguments (%zd given)", count);
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        values[i] = arguments[i];
+    for (Py_ssize_t i = 0; keywords && i < PyTuple_GET_SIZE(keywords); i++) {
+        PyObject *keyword = PyTuple_GET_ITEM(keywords, i);
+        int at = 0;
+        while (at < 3 && PyUnicode_Compare(keyword, names[at]) != 0)
+            at++;
+        if (at == 3 || values[at]) {
+            PyErr_Format(PyExc_TypeError, "find_spec() got an unexpected or repeated argument %R",
+                         keyword);
+            return NULL;
+        }
+        values[at] = arguments[count + i];
+    }
+    if (values[0] == NULL || !PyUnicode_Check(values[0])) {
+        PyErr_SetString(PyExc_TypeError, values[0] ? "find_spec(): fullname must be a str"
+                                                   : "find_spec() needs the argument 'fullname'");
+        return NULL;
+    }
+    return find(state, values[0], values[1]);
+}
+
+static PyObject *finder_invalidate_caches(PyObject *self, PyObject *unused) {
+    (void)self, (void)unused;
+    Py_RETURN_NONE; /* nothing is remembered */
+}
+
+static PyMethodDef finder_methods[] = {
+    {"find_spec", (PyCFunction)(void (*)(void))finder_find_spec,
+     METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
+     PyDoc_STR("find_spec($self, fullname, path=None, target=None)\n--\n\n"
+               "The spec of a module in the image, or None.")},
+    {"invalidate_caches", finder_invalidate_caches, METH_NOARGS,
+     PyDoc_STR("invalidate_caches($self, /)\n--\n\nNothing to do: the image never changes.")},
+    {0}};
+static PyType_Slot finder_slots[] = {
+    {Py_tp_doc, "Finder of the modules in the executable's image."},
+    {Py_tp_methods, finder_methods},
+    {0}};
+static PyType_Spec finder_spec = {
+    .name = "_oxidized.Finder", .flags = Py_TPFLAGS_DEFAULT, .slots = finder_slots};
+
+/* --- the module -------------------------------------------------------------------------- */
+
+static PyObject *attribute_of(const char *module, const char *name) {
+    PyObject *imported = PyImport_ImportModule(module);
+    PyObject *value = imported ? PyObject_GetAttrString(imported, name) : NULL;
+    Py_XDECREF(imported);
+    return value;
+}
+
+static PyObject *make_loader_type(PyObject *module, PyType_Spec *spec, const char *base_name) {
+    PyObject *base = attribute_of("_frozen_importlib_external", base_name);
+    PyObject *bases = base ? PyTuple_Pack(1, base) : NULL;
+    PyObject *type = bases ? PyType_FromModuleAndSpec(module, spec, bases) : NULL;
+    Py_XDECREF(base);
+    Py_XDECREF(bases);
+    if (type && PyModule_AddType(module, (PyTypeObject *)type) < 0)
+        Py_CLEAR(type);
+    return type;
+}
+
+static int read_optimize(long *level) {
+    PyObject *flags = PySys_GetObject("flags");
+    PyObject *value = flags ? PyObject_GetAttrString(flags, "optimize") : NULL;
+    *level = value ? PyLong_AsLong(value) : 0;
+    Py_XDECREF(value);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int execute_module(PyObject *module) {
+    struct state *state = PyModule_GetState(module);
+#define MAKE(text)                                                                                 \
+    if ((state->str_##text = PyUnicode_InternFromString(#text)) == NULL)                           \
+        return -1;
+    STRINGS(MAKE)
+#undef MAKE
+    if ((state->spec_keywords = PyTuple_Pack(1, state->str_origin)) == NULL ||
+        (state->spec_type = attribute_of("_frozen_importlib", "ModuleSpec")) == NULL ||
+        (state->path_finder = attribute_of("_frozen_importlib_external", "PathFinder")) == NULL)
+        return -1;
+    state->source_loader = make_loader_type(module, &source_loader_spec, "SourceFileLoader");
+    if (state->source_loader == NULL)
+        return -1;
+    state->sourceless_loader =
+        make_loader_type(module, &sourceless_loader_spec, "SourcelessFileLoader");
+    if (state->sourceless_loader == NULL || read_optimize(&state->optimize) < 0)
+        return -1;
+    PyObject *finder = PyType_FromModuleAndSpec(module, &finder_spec, NULL);
+    int failed = finder ? PyModule_AddType(module, (PyTypeObject *)finder) : -1;
+    Py_XDECREF(finder);
+    return failed;
+}
+
+static int traverse_module(PyObject *module, visitproc visit, void *arg) {
+    struct state *state = PyModule_GetState(module);
+    Py_VISIT(state->spec_type);
+    Py_VISIT(state->path_finder);
+    Py_VISIT(state->source_loader);
+    Py_VISIT(state->sourceless_loader);
+    return 0;
+}
+
+static int clear_module(PyObject *module) {
+    struct state *state = PyModule_GetState(module);
+    Py_CLEAR(state->spec_type);
+    Py_CLEAR(state->path_finder);
+    Py_CLEAR(state->source_loader);
+    Py_CLEAR(state->sourceless_loader);
+    Py_CLEAR(state->spec_keywords);
+#define CLEAR(text) Py_CLEAR(state->str_##text);
+    STRINGS(CLEAR)
+#undef CLEAR
+    return 0;
+}
+
+static void free_module(void *module) { clear_module(module); }
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, (void *)execute_module},
+#if PY_VERSION_HEX >= 0x030c0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030d0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL}};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_oxidized",
+    .m_doc = "Importer of the modules in this executable.",
+    .m_size = sizeof(struct state),
+    .m_slots = module_slots,
+    .m_traverse = traverse_module,
+    .m_clear = clear_module,
+    .m_free = free_module,
+};
+
+PyMODINIT_FUNC PyInit__oxidized(void) { return PyModuleDef_Init(&definition); }
+
+int oxidize_install_importer(void) {
+    PyObject *type = attribute_of("_oxidized", "Finder");
+    PyObject *finder = type ? PyObject_CallNoArgs(type) : NULL;
+    PyObject *meta_path = PySys_GetObject("meta_path"); /* borrowed */
+    int failed = -1;
+    if (finder && meta_path && PyList_Check(meta_path))
+        failed = PyList_Insert(meta_path, 0, finder);
+    else if (finder)
+        PyErr_SetString(PyExc_RuntimeError, "sys.meta_path is not a list");
+    Py_XDECREF(type);
+    Py_XDECREF(finder);
+    return failed;
+}

@@ -1,0 +1,34 @@
+/* On musl: the C allocation functions of the whole executable, from the mimalloc inside CPython.
+ * musl's own is 2 to 40 times slower on allocation-heavy work; this also serves OpenSSL, SQLite
+ * and every extension. These definitions stand before libc's archive, whose own are not linked. */
+#include <pyconfig.h>
+#include <stdlib.h>
+
+#if defined(WITH_MIMALLOC) && !defined(__GLIBC__)
+#include <malloc.h>
+#include <stddef.h>
+
+/* From CPython's copy of mimalloc.h, which the installed headers lack. */
+void *mi_malloc(size_t size);
+void *mi_calloc(size_t count, size_t size);
+void *mi_realloc(void *block, size_t size);
+void mi_free(void *block);
+void *mi_memalign(size_t alignment, size_t size);
+int mi_posix_memalign(void **block, size_t alignment, size_t size);
+void *mi_aligned_alloc(size_t alignment, size_t size);
+size_t mi_usable_size(const void *block);
+
+void *malloc(size_t size) { return mi_malloc(size); }
+void *calloc(size_t count, size_t size) { return mi_calloc(count, size); }
+void *realloc(void *block, size_t size) { return mi_realloc(block, size); }
+void free(void *block) { mi_free(block); }
+void *memalign(size_t alignment, size_t size) { return mi_memalign(alignment, size); }
+void *aligned_alloc(size_t alignment, size_t size) { return mi_aligned_alloc(alignment, size); }
+size_t malloc_usable_size(void *block) { return mi_usable_size(block); }
+int posix_memalign(void **block, size_t alignment, size_t size) {
+    return mi_posix_memalign(block, alignment, size);
+}
+#else
+/* glibc's allocator stays: extension modules loaded later share it. */
+typedef int oxidize_no_allocator;
+#endif

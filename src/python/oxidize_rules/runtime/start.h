@@ -1,0 +1,44 @@
+/* How the executable starts, in two halves: everything up to the first import, and the program.
+ *
+ * main() calls one after the other. They are apart so that a snapshot of the process can be taken
+ * between them and continued with other arguments. */
+#ifndef OXIDIZE_START_H
+#define OXIDIZE_START_H
+
+#include <Python.h>
+
+enum oxidize_mode {
+    OXIDIZE_INTERPRETER, /* as `python3`: options, -c, -m, scripts, PYTHON* variables */
+    OXIDIZE_APPLICATION, /* the entry point; arguments are the application's */
+};
+
+struct oxidize_start {
+    int argc;
+    char **argv; /* with the settings' own arguments put in; NULL at the end */
+    enum oxidize_mode mode;
+};
+
+/* Decide what runs (entry.c). Ends the process on a setting that makes no sense. */
+void oxidize_decide(struct oxidize_start *start, int argc, char **argv);
+
+/* Initialize Python (config.c). Ends the process on failure. */
+void oxidize_configure(const struct oxidize_start *start);
+
+/* Decide and configure. */
+void oxidize_prepare(struct oxidize_start *start, int argc, char **argv);
+
+/* Run the program, finalize Python, give the exit status (entry.c). */
+int oxidize_run(const struct oxidize_start *start);
+
+/* Absolute path of the running executable, in `buffer`; "" if there is no way to know
+ * (executable.c). */
+void oxidize_executable_path(char *buffer, size_t size, const char *argument);
+
+/* What `site` gives to builtins, and the hook of the prompt; for the current interpreter
+ * (builtins.c). -1 with an exception set on failure. */
+int oxidize_install_builtins(void);
+
+/* Tell about a setting that cannot be followed, and end the process with status 2. */
+_Noreturn void oxidize_bad_setting(const char *key, const char *value, const char *expected);
+
+#endif

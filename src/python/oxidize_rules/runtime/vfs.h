@@ -1,0 +1,61 @@
+/* The virtual filesystem: what the wrapped libc functions share.
+ *
+ * The linker sends every reference to a function of `wrap.txt` to `__wrap_<name>` here
+ * (`--wrap`), and `__real_<name>` is libc's own. A path under the image's root is answered from
+ * memory, any other one goes to libc unchanged.
+ *
+ * There is no state: an open file or folder is a memfd whose modification time carries its node
+ * (seconds: OXIDIZE_MTIME, nanoseconds: the node's index), so that it is recognised after dup(),
+ * fork() and exec(), and nobody has to be told when it is closed.
+ *
+ * Not followed: a symbolic link on disk that points into the image (only the kernel sees it).
+ */
+#ifndef OXIDIZE_VFS_H
+#define OXIDIZE_VFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* Modification time of every file: 2 January 1980, which is in every time zone a time that a zip
+ * archive can hold. */
+#define OXIDIZE_MTIME 315619200
+/* Device number that stat() tells for the image; no kernel gives it (major 0, an odd high minor). */
+#define OXIDIZE_DEVICE 0x4f580
+
+#define OXIDIZE_HIDDEN __attribute__((visibility("hidden")))
+
+/* Where a path leads. */
+struct oxidize_place {
+    const char *outside; /* not in the image: what to ask libc for */
+    uint32_t node;       /* in the image and there, else OXIDIZE_NONE */
+    int error;           /* in the image and not there: ENOENT, ENOTDIR, ENAMETOOLONG */
+    bool creatable;      /* not there, but the folder it would stand in is */
+};
+
+/* Look up `path`, relative to `folder` (a descriptor or AT_FDCWD). True: it is in the image. */
+OXIDIZE_HIDDEN bool oxidize_resolve(int folder, const char *path, struct oxidize_place *place);
+
+/* As above, for a path that must be there. False: go to libc with `place->outside`.
+ * True: `place->node`, or OXIDIZE_NONE with errno set. */
+OXIDIZE_HIDDEN bool oxidize_find(int folder, const char *path, struct oxidize_place *place);
+
+/* The node that an open descriptor stands for, or OXIDIZE_NONE. errno is kept. */
+OXIDIZE_HIDDEN uint32_t oxidize_node_of_descriptor(int descriptor);
+
+/* The same from a stat() of the descriptor. */
+OXIDIZE_HIDDEN uint32_t oxidize_node_of_stat(const struct stat *status);
+
+OXIDIZE_HIDDEN void oxidize_fill_stat(uint32_t node, struct stat *status);
+
+/* The absolute path of a node: at most `size` bytes with the NUL. Returns its length. */
+OXIDIZE_HIDDEN size_t oxidize_absolute_path(uint32_t node, char *buffer, size_t size);
+
+/* A new descriptor for a node, or -1 and errno. Of `flags` only O_CLOEXEC counts. */
+OXIDIZE_HIDDEN int oxidize_open_node(uint32_t node, int flags);
+
+/* open() of a place in the image: checks `flags` as the kernel does for a read-only disk. */
+OXIDIZE_HIDDEN int oxidize_open_place(const struct oxidize_place *place, int flags);
+
+#endif

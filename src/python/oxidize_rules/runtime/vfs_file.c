@@ -1,0 +1,247 @@
+/* Opening a file or folder of the image: a sealed memfd, or where the kernel has none an unlinked
+ * temporary file. */
+#define _GNU_SOURCE
+#include "vfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "image_access.h"
+#include "wrap.h"
+
+/* From linux/memfd.h and linux/fcntl.h, which older C libraries do not show. */
+#define MEMFD_CLOEXEC 0x1u
+#define MEMFD_ALLOW_SEALING 0x2u
+#define MEMFD_NOEXEC_SEAL 0x8u
+#define ADD_SEALS (1024 + 9)
+#define SEAL_SEAL 0x1
+#define SEAL_SHRINK 0x2
+#define SEAL_GROW 0x4
+#define SEAL_FUTURE_WRITE 0x10
+
+REAL(open);
+REAL(openat);
+REAL(fopen);
+REAL(fstat);
+
+static int new_memfd(const char *name, int flags) {
+    unsigned common = MEMFD_ALLOW_SEALING | (flags & O_CLOEXEC ? MEMFD_CLOEXEC : 0);
+    long descriptor = syscall(__NR_memfd_create, name, common | MEMFD_NOEXEC_SEAL);
+    if (descriptor < 0 && errno == EINVAL) /* before Linux 6.3 */
+        descriptor = syscall(__NR_memfd_create, name, common);
+    return (int)descriptor;
+}
+
+static int new_temporary_in(const char *folder, int flags) {
+    if (folder == NULL || *folder != '/')
+        return -1;
+    int cloexec = flags & O_CLOEXEC;
+    int descriptor = __real_open(folder, O_TMPFILE | O_RDWR | cloexec, 0600);
+    if (descriptor >= 0)
+        return descriptor;
+    char name[256];
+    int length = snprintf(name, sizeof name, "%s/.oxidized-XXXXXX", folder);
+    if (length < 0 || (size_t)length >= sizeof name)
+        return -1;
+    descriptor = mkostemp(name, cloexec);
+    if (descriptor >= 0)
+        unlink(name);
+    return descriptor;
+}
+
+static int new_temporary(int flags) {
+    const char *folders[] = {getenv("TMPDIR"), "/dev/shm", "/tmp", "/var/tmp"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        int descriptor = new_temporary_in(folders[i], flags);
+        if (descriptor >= 0)
+            return descriptor;
+    }
+    errno = ENFILE; /* open() may give it, and "too many open files" hints at a missing resource */
+    return -1;
+}
+
+static bool write_all(int descriptor, const uint8_t *bytes, uint64_t size) {
+    off_t at = 0;
+    while (size > 0) {
+        /* At most 1 GiB: the kernel cuts a write at 2 GiB. pwrite leaves the position at 0. */
+        size_t chunk = size < (1u << 30) ? (size_t)size : (1u << 30);
+        ssize_t done = pwrite(descriptor, bytes, chunk, at);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return false;
+        bytes += done;
+        at += done;
+        size -= (uint64_t)done;
+    }
+    return true;
+}
+
+/* Not SEAL_WRITE: before Linux 6.7 that also forbids a shared read-only mmap(). */
+static void seal(int descriptor) {
+    const int size_seals = SEAL_SHRINK | SEAL_GROW | SEAL_SEAL;
+    if (fcntl(descriptor, ADD_SEALS, size_seals | SEAL_FUTURE_WRITE) < 0)
+        fcntl(descriptor, ADD_SEALS, size_seals); /* before Linux 5.1, or not a memfd at all */
+}
+
+static bool mark(int descriptor, uint32_t node) {
+    struct timespec times[2] = {{.tv_sec = OXIDIZE_MTIME}, {.tv_sec = OXIDIZE_MTIME}};
+    times[1].tv_nsec = node;
+    return futimens(descriptor, times) == 0;
+}
+
+int oxidize_open_node(uint32_t index, int flags) {
+    const struct oxidize_node *node = oxidize_node(index);
+    if (node == NULL) {
+        errno = ENOENT;
+        return -1;
+    }
+    int before = errno;
+    /* The name shows in /proc/<pid>/fd; the kernel takes up to 249 bytes. */
+    char name[200];
+    snprintf(name, sizeof name, "oxidized:%s", oxidize_string(node->path));
+    int descriptor = new_memfd(name, flags);
+    if (descriptor < 0 && errno != EMFILE && errno != ENFILE && errno != ENOMEM)
+        descriptor = new_temporary(flags);
+    if (descriptor < 0)
+        return -1;
+    const uint8_t *content = oxidize_content(node);
+    if ((content && !write_all(descriptor, content, node->size)) || !mark(descriptor, index)) {
+        int error = errno;
+        close(descriptor);
+        errno = error == ENOSPC ? ENOMEM : error;
+        return -1;
+    }
+    seal(descriptor);
+    errno = before;
+    return descriptor;
+}
+
+static int refuse(int error) {
+    errno = error;
+    return -1;
+}
+
+int oxidize_open_place(const struct oxidize_place *place, int flags) {
+    bool creates = flags & O_CREAT, temporary = (flags & O_TMPFILE) == O_TMPFILE;
+    bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+    if (flags & O_PATH)
+        creates = writes = false;
+    if (place->node == OXIDIZE_NONE)
+        return refuse(creates && place->creatable ? EROFS : place->error);
+    const struct oxidize_node *node = oxidize_node(place->node);
+    bool folder = node && node->kind == OXIDIZE_DIRECTORY;
+    if (creates && (flags & O_EXCL))
+        return refuse(EEXIST);
+    if ((flags & O_DIRECTORY) && !folder)
+        return refuse(ENOTDIR);
+    if (folder && temporary)
+        return refuse(EROFS);
+    if (folder && (creates || writes))
+        return refuse(EISDIR);
+    if (writes)
+        return refuse(EROFS);
+    return oxidize_open_node(place->node, flags);
+}
+
+uint32_t oxidize_node_of_stat(const struct stat *status) {
+    if (!S_ISREG(status->st_mode) || status->st_nlink != 0 ||
+        status->st_mtim.tv_sec != OXIDIZE_MTIME)
+        return OXIDIZE_NONE;
+    uint32_t index = (uint32_t)status->st_mtim.tv_nsec;
+    const struct oxidize_node *node = oxidize_node(index);
+    bool right = node && (uint64_t)status->st_size == node->size;
+    return right ? index : OXIDIZE_NONE;
+}
+
+uint32_t oxidize_node_of_descriptor(int descriptor) {
+    struct stat status;
+    int error = errno;
+    int failed = __real_fstat(descriptor, &status);
+    errno = error;
+    return failed ? OXIDIZE_NONE : oxidize_node_of_stat(&status);
+}
+
+/* The mode argument of open() is there only where a file may be created. */
+#define MODE_ARGUMENT(flags, mode)                                                                 \
+    mode_t mode = 0;                                                                               \
+    if (((flags) & O_CREAT) || ((flags) & O_TMPFILE) == O_TMPFILE) {                               \
+        va_list arguments;                                                                         \
+        va_start(arguments, flags);                                                                \
+        mode = va_arg(arguments, mode_t);                                                          \
+        va_end(arguments);                                                                         \
+    }
+
+WRAP(int, open)(const char *path, int flags, ...) {
+    struct oxidize_place place;
+    MODE_ARGUMENT(flags, mode)
+    if (oxidize_resolve(AT_FDCWD, path, &place))
+        return oxidize_open_place(&place, flags);
+    return __real_open(place.outside, flags, mode);
+}
+
+WRAP(int, openat)(int folder, const char *path, int flags, ...) {
+    struct oxidize_place place;
+    MODE_ARGUMENT(flags, mode)
+    if (oxidize_resolve(folder, path, &place))
+        return oxidize_open_place(&place, flags);
+    return __real_openat(folder, place.outside, flags, mode);
+}
+
+/* A stream on a place in the image. */
+static FILE *open_stream(const struct oxidize_place *place, const char *mode) {
+    int flags = *mode == 'r' ? O_RDONLY : O_WRONLY | O_CREAT | (*mode == 'w' ? O_TRUNC : 0);
+    if (strchr(mode, '+'))
+        flags = (flags & ~O_ACCMODE) | O_RDWR;
+    if (strchr(mode, 'e'))
+        flags |= O_CLOEXEC;
+    if (strchr(mode, 'x'))
+        flags |= O_EXCL;
+    int descriptor = oxidize_open_place(place, flags);
+    FILE *stream = descriptor < 0 ? NULL : fdopen(descriptor, "r");
+    if (descriptor >= 0 && stream == NULL)
+        close(descriptor);
+    return stream;
+}
+
+WRAP(FILE *, fopen)(const char *path, const char *mode) {
+    struct oxidize_place place;
+    if (oxidize_resolve(AT_FDCWD, path, &place))
+        return open_stream(&place, mode);
+    return __real_fopen(place.outside, mode);
+}
+
+#ifdef __GLIBC__
+REAL(open64);
+REAL(openat64);
+REAL(fopen64);
+
+WRAP(int, open64)(const char *path, int flags, ...) {
+    struct oxidize_place place;
+    MODE_ARGUMENT(flags, mode)
+    if (oxidize_resolve(AT_FDCWD, path, &place))
+        return oxidize_open_place(&place, flags);
+    return __real_open64(place.outside, flags, mode);
+}
+
+WRAP(int, openat64)(int folder, const char *path, int flags, ...) {
+    struct oxidize_place place;
+    MODE_ARGUMENT(flags, mode)
+    if (oxidize_resolve(folder, path, &place))
+        return oxidize_open_place(&place, flags);
+    return __real_openat64(folder, place.outside, flags, mode);
+}
+
+WRAP(FILE *, fopen64)(const char *path, const char *mode) {
+    struct oxidize_place place;
+    if (oxidize_resolve(AT_FDCWD, path, &place))
+        return open_stream(&place, mode);
+    return __real_fopen64(place.outside, mode);
+}
+#endif
