@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Dict, Optional, Tuple
+from typing import Dict, Iterable, Optional, Tuple, Type
 
 from pants.backend.python.target_types import EntryPointField, PythonResolveField
 from pants.core.goals.package import OutputPathField, PackageFieldSet
@@ -428,5 +428,5 @@ class OxidizedBinaryFieldSet(PackageFieldSet, RunFieldSet):
     link_args: LinkArgsField
 
 
-def target_types():  # type: ignore[no-untyped-def]
+def target_types() -> Iterable[Type[Target]]:
     return [OxidizedBinaryTarget]

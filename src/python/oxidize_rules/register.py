@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Iterable, Type
+
+from pants.engine.target import Target
 from pants.version import PANTS_SEMVER, VERSION
 
 # The oldest Pants whose rules API `compat.py` knows.
@@ -70,11 +73,11 @@ _RULES = (
 )
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return [rule for module in _RULES for rule in module.rules()]
 
 
-def target_types():  # type: ignore[no-untyped-def]
+def target_types() -> Iterable[Type[Target]]:
     return [
         *binary_targets.target_types(),
         *distribution_targets.target_types(),

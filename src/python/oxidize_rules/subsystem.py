@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Iterable
+
 from pants.option.option_types import DictOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import help_text, softwrap
@@ -27,5 +29,5 @@ class OxidizeSubsystem(Subsystem):
     )
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return OxidizeSubsystem.rules()

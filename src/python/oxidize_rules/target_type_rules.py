@@ -7,7 +7,7 @@ import os.path
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import PurePath
-from typing import Optional
+from typing import Iterable, Optional
 
 from pants.backend.python.dependency_inference.module_mapper import PythonModuleOwnersRequest
 from pants.backend.python.dependency_inference.subsystem import (
@@ -109,7 +109,7 @@ class BinaryEntryPointInferenceFieldSet(FieldSet):
     resolve: BinaryResolveField
 
 
-class InferBinaryEntryPointDependency(InferDependenciesRequest):
+class InferBinaryEntryPointDependency(InferDependenciesRequest[BinaryEntryPointInferenceFieldSet]):
     infer_from = BinaryEntryPointInferenceFieldSet
 
 
@@ -159,7 +159,7 @@ async def infer_binary_entry_point_dependency(
     return InferredDependencies(owners.unambiguous or ((chosen,) if chosen else ()))
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return [
         *collect_rules(),
         UnionRule(InferDependenciesRequest, InferBinaryEntryPointDependency),

@@ -91,7 +91,8 @@ def test_no_such_file(rule_runner: RuleRunner, entry_point: str, parts: List[str
     field = BinaryEntryPointField(entry_point, ADDRESS)
     with pytest.raises(ExecutionError) as caught:
         rule_runner.request(ResolvedEntryPoint, [ResolveEntryPointRequest(field)])
-    (error,) = caught.value.wrapped_exceptions
+    errors: List[Exception] = list(caught.value.wrapped_exceptions)
+    error = errors[0]
     assert isinstance(error, InvalidFieldException)
     for part in parts:
         assert part in str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+from typing import Iterable
 
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.engine.fs import AddPrefix
@@ -39,5 +40,5 @@ async def package_oxidized_binary(field_set: OxidizedBinaryFieldSet) -> BuiltPac
     )
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return [*collect_rules(), UnionRule(PackageFieldSet, OxidizedBinaryFieldSet)]

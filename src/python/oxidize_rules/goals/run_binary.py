@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Iterable
+
 from pants.core.goals.run import RunRequest
 
 from oxidize_rules.binary_targets import OxidizedBinaryFieldSet
@@ -17,5 +19,5 @@ async def run_oxidized_binary(field_set: OxidizedBinaryFieldSet) -> RunRequest:
     return RunRequest(digest=built.digest, args=(f"{{chroot}}/{relpath}",))
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return [*collect_rules(), *OxidizedBinaryFieldSet.rules()]

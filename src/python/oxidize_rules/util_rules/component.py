@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Iterable, Tuple
 
 from pants.engine.addresses import Address
 from pants.engine.fs import Digest, DigestSubset, PathGlobs
@@ -182,5 +182,5 @@ async def compile_stdlib(request: StdlibRequest) -> Component:
     )
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return collect_rules()

@@ -178,7 +178,8 @@ def binary_settings(
         ("allocator", fields.allocator.value or "default"),
     ]
     level = str(fields.bytecode_optimization.value)
-    config = {"optimization_level": level, **(fields.interpreter_config.value or {})}
+    config = {"optimization_level": level}
+    config.update(fields.interpreter_config.value or {})
     if config["optimization_level"] != level:
         raise invalid_field(
             fields.address,
@@ -417,5 +418,5 @@ async def build_executable(request: ExecutableRequest) -> Executable:
     )
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return collect_rules()

@@ -231,5 +231,5 @@ async def find_first_party_sources(request: FirstPartyRequest) -> FirstPartySour
     )
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return collect_rules()

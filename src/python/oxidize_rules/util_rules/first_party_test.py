@@ -163,7 +163,8 @@ def test_two_files_of_one_name(
     )
     with pytest.raises(ExecutionError) as caught:
         find(rule_runner)
-    (error,) = caught.value.wrapped_exceptions
+    errors: List[Exception] = list(caught.value.wrapped_exceptions)
+    error = errors[0]
     assert isinstance(error, OxidizeError)
     message = str(error)
     assert "src/one:bin: two " in message

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Iterable, Tuple
 
 from pants.engine.addresses import Address
 from pants.engine.fs import (
@@ -129,5 +129,5 @@ async def merge_image(request: ImageRequest) -> Image:
     return Image(image, contents[0].content.decode())
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return collect_rules()

@@ -269,7 +269,8 @@ _PIP_NO_VERSION = re.compile(
 def pex_failure(request: WheelsRequest, output: str, lock: str) -> OxidizeError:
     """The user's error for a failed run of pex, whose standard error is `output`."""
     missing = sorted(set(_PIP_NO_VERSION.findall(output)))
-    if missing:
+    # Pex first gets the pip that `[python].pip_version` wants: that is no requirement of ours.
+    if missing and not any(package.startswith("pip==") for package in missing):
         return no_fitting_wheel(request, {package.strip(): () for package in missing})
     lines = [line for line in output.splitlines() if line.strip()]
     return OxidizeError(
@@ -463,5 +464,5 @@ async def resolve_wheels(request: WheelsRequest, python_setup: PythonSetup) -> W
     return Wheels(tuple(Wheel(filename, digest) for filename, digest in zip(filenames, digests)))
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return collect_rules()
