@@ -22,8 +22,7 @@ def pants(*arguments: str) -> subprocess.CompletedProcess[str]:
     result = subprocess.run(
         [str(REPOSITORY / "pants"), "--no-dynamic-ui", *arguments],
         cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=3600,
     )
@@ -67,8 +66,7 @@ def test_it_says_hello(
         [str(packaged[name])],
         cwd=tmp_path,
         env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=60,
     )
