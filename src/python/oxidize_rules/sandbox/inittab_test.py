@@ -25,7 +25,11 @@ def test_the_table_as_cpython_writes_it() -> None:
 
 @pytest.mark.parametrize(
     "entries",
-    [[('x", 0}, {"', "PyInit_x")], [("x", "PyInit_x(), 0")], [("x", "PyInit_x"), ("x", "PyInit_y")]],
+    [
+        [('x", 0}, {"', "PyInit_x")],
+        [("x", "PyInit_x(), 0")],
+        [("x", "PyInit_x"), ("x", "PyInit_y")],
+    ],
 )
 def test_names_that_are_not_names(entries: list[tuple[str, str]]) -> None:
     with pytest.raises(UserError, match="built-in module `x"):

@@ -43,10 +43,9 @@ COMPILER_LIBRARIES = frozenset({"atomic", "gcc", "gcc_s"})
 ERROR_LIMIT = 1000
 SHOWN_ERRORS = 10
 ERROR = re.compile(r"^(?:\S*ld(?:\.lld)?: )?error: ", re.MULTILINE)
-REFERENCE = re.compile(r"^>>>\s+(\S.*?\.(?:o|a|obj|so[\d.]*)(?:\([^)]*\))?):\(", re.MULTILINE)
-BITCODE = re.compile(
-    r"Producer: '?LLVM([\d.]+)|Invalid (?:record|summary|bitcode)|Unknown attribute kind"
-)
+REFERENCE = re.compile(r"^>>>\s+(\S.*?):\(.*?\)(?: in archive (.+))?$", re.MULTILINE)
+BITCODE_MAGIC = (b"BC\xc0\xde", b"\xde\xc0\x17\x0b")
+BITCODE_PRODUCER = re.compile(r"Producer: '?LLVM ?([\d.]+)")
 
 
 class Problem:
@@ -56,7 +55,10 @@ class Problem:
         lines = block.strip().splitlines()
         self.text = lines[0]
         self.detail = "\n".join(lines[1:])
-        self.files = REFERENCE.findall(self.detail)
+        self.files = [
+            f"{archive}({file})" if archive else file
+            for file, archive in REFERENCE.findall(self.detail)
+        ]
 
 
 def parse_problems(output: str) -> list[Problem]:
@@ -176,13 +178,14 @@ class Explainer:
             (r"relocation \S+ cannot be used against .*recompile with -fPIC", self._fixed_address),
             (r"cannot open (.+?): (.+)", self._missing_file),
             (r"unknown argument '(.+?)'.*", self._unknown_argument),
+            (r"unable to find library (-l\S+)", self._library),
         ):
             match = re.fullmatch(pattern, problem.text)
             if match:
                 return explain(problem, match)
-        bitcode = BITCODE.search(problem.text + "\n" + problem.detail)
-        if bitcode:
-            return self._bitcode(problem, bitcode.group(1))
+        file, colon, why = problem.text.partition(": ")
+        if colon and file.split("(", 1)[0] in self.owners:
+            return self._unreadable(problem, file, why)
         return f"{problem.text}\n{problem.detail}".rstrip() + self._link_args_hint()
 
     def _undefined(self, problem: Problem, match: re.Match[str]) -> str:
@@ -229,14 +232,22 @@ class Explainer:
             "Give arguments of the linker itself, as `-z` or `--icf=safe`."
         )
 
-    def _bitcode(self, problem: Problem, producer: str | None) -> str:
-        file = problem.text.split(":", 1)[0]
+    def _library(self, problem: Problem, match: re.Match[str]) -> str:
         return (
-            f"{self.owner(file)} is LLVM bitcode"
-            f"{f' of LLVM {producer}' if producer else ''} that the linker cannot read: it is "
-            f"older than the compiler that wrote it (LLD: {problem.text}). Use an archive with "
-            "ELF objects (build option `noopt` or `pgo`), or a newer zig."
+            f"the library `{match.group(1)}` is not part of the C library for "
+            f"{self.sysroot['target_triple']}.{self._link_args_hint()}"
         )
+
+    def _unreadable(self, problem: Problem, file: str, why: str) -> str:
+        producer = BITCODE_PRODUCER.search(problem.text)
+        if producer or is_bitcode(file):
+            return (
+                f"{self.owner(file)} is LLVM bitcode"
+                f"{f' of LLVM {producer.group(1)}' if producer else ''}, which the linker cannot "
+                f"read ({why}): most likely it is older than the compiler that wrote it. Use an "
+                "archive with ELF objects (build options `noopt` or `pgo`), or a newer zig."
+            )
+        return f"{self.owner(file)} cannot be linked: {why}.\n{problem.detail}".rstrip()
 
     def _excluded_hint(self, symbol: str) -> str:
         if not symbol.startswith("PyInit_"):
@@ -271,6 +282,14 @@ class Explainer:
             except (OSError, BadElf):
                 continue
         return found
+
+
+def is_bitcode(path: str) -> bool:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(4) in BITCODE_MAGIC
+    except OSError:
+        return False
 
 
 def files_that_need(path: str, symbol: str) -> Iterator[str]:
@@ -373,6 +392,7 @@ def main(argv: list[str]) -> None:
     sysroot = read_sysroot(request["sysroot"])
     output = request["output"]
     temporary = f"{output}.part"
+    os.makedirs(os.path.dirname(output) or ".", exist_ok=True)
     try:
         link(request, sysroot, temporary)
         text = check(request, sysroot, temporary)

@@ -266,9 +266,10 @@ def describe(file: ElfFile) -> dict[str, object]:
 def check_file(path: str, policy: Policy) -> tuple[dict[str, object], list[Finding]]:
     """The description and the findings of a file. Raises UserError when it cannot be read."""
     try:
-        with open(path, "rb") as stream, mmap.mmap(
-            stream.fileno(), 0, access=mmap.ACCESS_READ
-        ) as data:
+        with (
+            open(path, "rb") as stream,
+            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
             file = ElfFile(data)  # type: ignore[arg-type]
             return describe(file), check(file, policy)
     except (OSError, ValueError) as error:

@@ -5,13 +5,11 @@ import json
 import struct
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
-from elftools.elf.gnuversions import GNUVerNeedSection
-from elftools.elf.sections import SymbolTableSection
 
 from oxidize_rules.sandbox import elf_reader as elf
 from oxidize_rules.sandbox.elf_reader import BadElf, ElfFile, archive_members
@@ -239,11 +237,12 @@ def test_our_reader_agrees_with_pyelftools() -> None:
     assert len(files) > 5
     for path in files:
         data = Path(path).read_bytes()
-        ours, theirs = ElfFile(data), ELFFile(io.BytesIO(data))
-        dynamic = next(s for s in theirs.iter_sections() if isinstance(s, DynamicSection))
+        ours = ElfFile(data)
+        theirs = cast(Any, ELFFile)(io.BytesIO(data))
+        dynamic: Any = next(s for s in theirs.iter_sections() if type(s) is DynamicSection)
         assert ours.needed == [tag.needed for tag in dynamic.iter_tags("DT_NEEDED")]
         table = theirs.get_section_by_name(".dynsym")
-        assert isinstance(table, SymbolTableSection)
+        assert type(table).__name__ == "SymbolTableSection"
         expected = [
             (s.name, s["st_shndx"] != "SHN_UNDEF", s["st_info"]["bind"] == "STB_LOCAL")
             for s in table.iter_symbols()
@@ -259,7 +258,7 @@ def test_our_reader_agrees_with_pyelftools() -> None:
                 for library, versions in needs.iter_versions()
                 for version in versions
             ]
-            if isinstance(needs, GNUVerNeedSection)
+            if needs is not None
             else []
         )
         assert [(library, name) for library, name, _ in ours.version_needs()] == versions
