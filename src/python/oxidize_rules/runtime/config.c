@@ -231,6 +231,8 @@ static void set_paths(PyConfig *config, const struct oxidize_start *start) {
     set(config, &config->stdlib_dir, in_image(buffer, oxidize_setting("stdlib", "lib")));
 #endif
     set(config, &config->platlibdir, "lib");
+    if (config->program_name == NULL)
+        set(config, &config->program_name, start->argc ? start->argv[0] : "");
     config->module_search_paths_set = 1;
     uint32_t cursor = 0;
     const char *path;

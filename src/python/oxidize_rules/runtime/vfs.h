@@ -21,8 +21,8 @@
 /* Modification time of every file: 2 January 1980, which is in every time zone a time that a zip
  * archive can hold. */
 #define OXIDIZE_MTIME 315619200
-/* Device number that stat() tells for the image; no kernel gives it (major 0, an odd high minor). */
-#define OXIDIZE_DEVICE 0x4f580
+/* Device number that stat() tells for the image: major 4096, one more than a kernel can give. */
+#define OXIDIZE_DEVICE 0x100000000001
 
 #define OXIDIZE_HIDDEN __attribute__((visibility("hidden")))
 
@@ -44,7 +44,7 @@ OXIDIZE_HIDDEN bool oxidize_find(int folder, const char *path, struct oxidize_pl
 /* The node that an open descriptor stands for, or OXIDIZE_NONE. errno is kept. */
 OXIDIZE_HIDDEN uint32_t oxidize_node_of_descriptor(int descriptor);
 
-/* The same from a stat() of the descriptor. */
+/* The same from a stat() of the descriptor, whether it is the kernel's or already filled by us. */
 OXIDIZE_HIDDEN uint32_t oxidize_node_of_stat(const struct stat *status);
 
 OXIDIZE_HIDDEN void oxidize_fill_stat(uint32_t node, struct stat *status);

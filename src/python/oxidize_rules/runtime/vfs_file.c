@@ -151,6 +151,9 @@ int oxidize_open_place(const struct oxidize_place *place, int flags) {
 }
 
 uint32_t oxidize_node_of_stat(const struct stat *status) {
+    /* On glibc fstat() may be a function around __fxstat(), which is wrapped as well. */
+    if (status->st_dev == OXIDIZE_DEVICE)
+        return (uint32_t)(status->st_ino - 1);
     if (!S_ISREG(status->st_mode) || status->st_nlink != 0 ||
         status->st_mtim.tv_sec != OXIDIZE_MTIME)
         return OXIDIZE_NONE;

@@ -1,0 +1,217 @@
+"""What files of the image must look like: as on a read-only disk. Run by the packaged binary."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import importlib.resources
+import io
+import mmap
+import os
+import pathlib
+import shutil
+import stat
+import sys
+import tempfile
+import unittest
+
+ROOT = "/.oxidized"
+STDLIB = f"{ROOT}/lib/python{sys.version_info[0]}.{sys.version_info[1]}"
+FILE = f"{STDLIB}/textwrap.py"
+FOLDER = f"{STDLIB}/json"
+
+
+def find(name: str) -> str:
+    """A path that must be missing."""
+    return f"{FOLDER}/{name}"
+
+
+class Reading(unittest.TestCase):
+    def test_open(self) -> None:
+        with open(FILE, encoding="utf-8") as stream:
+            text = stream.read()
+        self.assertIn("def dedent", text)
+        self.assertEqual(len(pathlib.Path(FILE).read_bytes()), os.stat(FILE).st_size)
+        with io.FileIO(FILE) as stream:
+            stream.seek(3)
+            self.assertEqual(stream.read(4), b"Text")
+
+    def test_a_descriptor_is_sealed(self) -> None:
+        descriptor = os.open(FILE, os.O_RDONLY)
+        try:
+            with self.assertRaises(OSError):
+                os.write(descriptor, b"x" * 100)
+            with self.assertRaises(OSError):
+                os.ftruncate(descriptor, 0)
+            self.assertFalse(os.get_inheritable(descriptor))
+        finally:
+            os.close(descriptor)
+
+    def test_mmap(self) -> None:
+        with open(FILE, "rb") as stream:
+            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as view:
+                self.assertEqual(view[3:7], b"Text")
+
+    def test_fstat_is_the_same_file(self) -> None:
+        with open(FILE, "rb") as stream:
+            self.assertTrue(os.path.sameopenfile(stream.fileno(), stream.fileno()))
+            self.assertTrue(os.path.samestat(os.fstat(stream.fileno()), os.stat(FILE)))
+            copy = os.dup(stream.fileno())
+            self.assertEqual(os.fstat(copy), os.stat(FILE))
+            os.close(copy)
+
+    def test_stat(self) -> None:
+        status = os.stat(FILE)
+        self.assertTrue(stat.S_ISREG(status.st_mode))
+        self.assertEqual(stat.S_IMODE(status.st_mode), 0o444)
+        self.assertEqual(status, os.lstat(FILE))
+        self.assertTrue(stat.S_ISDIR(os.stat(ROOT).st_mode))
+        self.assertEqual(os.stat(ROOT).st_dev, status.st_dev)
+        self.assertNotEqual(os.stat(FOLDER).st_ino, status.st_ino)
+        self.assertTrue(os.path.ismount(ROOT))
+
+    def test_resources(self) -> None:
+        files = importlib.resources.files("json")
+        self.assertIn("decoder.py", {one.name for one in files.iterdir()})
+        self.assertIn("def", (files / "decoder.py").read_text("utf-8"))
+        with importlib.resources.as_file(files / "decoder.py") as path:
+            self.assertEqual(str(path), f"{FOLDER}/decoder.py")
+            self.assertTrue(path.is_file())
+
+    def test_copy_out(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(FOLDER, f"{folder}/copy")
+            with open(f"{folder}/copy/decoder.py", "rb") as stream:
+                self.assertEqual(stream.read(), pathlib.Path(FOLDER, "decoder.py").read_bytes())
+
+
+class Folders(unittest.TestCase):
+    def test_listing(self) -> None:
+        names = os.listdir(FOLDER)
+        self.assertIn("decoder.py", names)
+        self.assertEqual(len(names), len(set(names)))
+        self.assertNotIn(".", names)
+        with os.scandir(FOLDER) as entries:
+            for entry in entries:
+                self.assertEqual(entry.is_dir(), os.path.isdir(entry.path))
+                self.assertEqual(entry.inode(), entry.stat().st_ino)
+        self.assertIn(f"{FOLDER}/decoder.py", glob.glob(f"{FOLDER}/*.py"))
+        self.assertIn((FOLDER, ["__pycache__"]), [w[:2] for w in os.walk(FOLDER)])
+
+    def test_descriptor_of_a_folder(self) -> None:
+        folder = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self.assertEqual(sorted(os.listdir(folder)), sorted(os.listdir(FOLDER)))
+            self.assertEqual(os.fstat(folder), os.stat(FOLDER))
+            self.assertEqual(
+                os.stat("decoder.py", dir_fd=folder), os.stat(f"{FOLDER}/decoder.py")
+            )
+            with self.assertRaises(FileNotFoundError):
+                os.stat("missing", dir_fd=folder)
+            inner = os.open("../textwrap.py", os.O_RDONLY, dir_fd=folder)
+            self.assertEqual(os.fstat(inner), os.stat(FILE))
+            os.close(inner)
+            self.assertEqual(os.stat("../../../../", dir_fd=folder), os.stat("/"))
+        finally:
+            os.close(folder)
+
+    def test_fwalk(self) -> None:
+        found = {root: names for root, _, names, _ in os.fwalk(FOLDER)}
+        self.assertIn("decoder.py", found[FOLDER])
+        self.assertEqual(len(found), 2)
+
+    def test_spellings(self) -> None:
+        home = os.getcwd()
+        for path in (
+            f"//.oxidized///lib/./{os.path.basename(STDLIB)}/json/../textwrap.py",
+            f"/./.oxidized/../.oxidized/lib/../lib/{os.path.basename(STDLIB)}/textwrap.py",
+            f"/tmp/..{FILE}",
+            f"{home}/{os.path.relpath(FILE, home)}",
+            os.path.relpath(FILE, home),
+        ):
+            self.assertEqual(os.stat(path), os.stat(FILE), path)
+        self.assertEqual(os.path.realpath(f"{FOLDER}/../textwrap.py"), FILE)
+
+    def test_leaving_the_image(self) -> None:
+        self.assertEqual(os.stat(f"{ROOT}/lib/../../"), os.stat("/"))
+        self.assertEqual(os.stat(f"{ROOT}/.."), os.stat("/"))
+        with tempfile.NamedTemporaryFile() as file:
+            self.assertEqual(os.stat(f"{ROOT}/..{file.name}"), os.stat(file.name))
+        self.assertFalse(os.path.exists("/.oxidizedx"))
+        self.assertFalse(os.path.exists("/tmp/.oxidized"))
+
+
+class Errors(unittest.TestCase):
+    def fails(self, expected: int, function, *arguments, **keywords) -> None:  # type: ignore[no-untyped-def]
+        with self.assertRaises(OSError) as caught:
+            function(*arguments, **keywords)
+        message = f"{function.__name__}{arguments}: {caught.exception}"
+        self.assertEqual(caught.exception.errno, expected, message)
+
+    def test_reading(self) -> None:
+        for function in (os.stat, os.lstat, os.listdir, os.readlink, os.chdir, open):
+            self.fails(errno.ENOENT, function, find("missing"))
+            self.fails(errno.ENOENT, function, find("missing/more"))
+            self.fails(errno.ENOTDIR, function, f"{FILE}/more")
+            self.fails(errno.ENOTDIR, function, f"{FILE}/")
+            self.fails(errno.ENOTDIR, function, f"{FILE}/..")
+            self.fails(errno.ENAMETOOLONG, function, find("x" * 256))
+            self.fails(errno.ENAMETOOLONG, function, find("x/" * 2500))
+        self.fails(errno.ENOTDIR, os.listdir, FILE)
+        self.fails(errno.EINVAL, os.readlink, FILE)
+        self.fails(errno.EISDIR, open, FOLDER)
+        self.fails(errno.ENOTDIR, os.open, FILE, os.O_RDONLY | os.O_DIRECTORY)
+        self.fails(errno.EACCES, os.chdir, FOLDER)
+        self.fails(errno.ENOTDIR, os.chdir, FILE)
+        self.fails(errno.ENODATA, os.getxattr, FILE, "user.x")
+        self.assertEqual(os.listxattr(FILE), [])
+
+    def test_writing(self) -> None:
+        for flags in (os.O_WRONLY, os.O_RDWR, os.O_RDONLY | os.O_TRUNC, os.O_WRONLY | os.O_CREAT):
+            self.fails(errno.EROFS, os.open, FILE, flags)
+        self.fails(errno.EROFS, os.open, find("new"), os.O_WRONLY | os.O_CREAT)
+        self.fails(errno.ENOENT, os.open, find("new"), os.O_WRONLY)
+        self.fails(errno.ENOENT, os.open, find("no/new"), os.O_WRONLY | os.O_CREAT)
+        self.fails(errno.EEXIST, os.open, FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        self.fails(errno.EISDIR, os.open, FOLDER, os.O_WRONLY)
+        self.fails(errno.EROFS, os.mkdir, find("new"))
+        self.fails(errno.EEXIST, os.mkdir, FOLDER)
+        self.fails(errno.EROFS, os.rmdir, FOLDER)
+        self.fails(errno.EROFS, os.unlink, FILE)
+        self.fails(errno.EROFS, os.unlink, find("missing"))
+        self.fails(errno.ENOENT, os.unlink, find("no/missing"))
+        self.fails(errno.EROFS, os.rename, FILE, find("new"))
+        self.fails(errno.EXDEV, os.rename, FILE, "/tmp/oxidized-check")
+        self.fails(errno.EXDEV, os.link, FILE, "/tmp/oxidized-check")
+        self.fails(errno.EROFS, os.symlink, "target", find("new"))
+        self.fails(errno.EROFS, os.chmod, FILE, 0o777)
+        self.fails(errno.EROFS, os.chown, FILE, 0, 0)
+        self.fails(errno.EROFS, os.utime, FILE)
+        self.fails(errno.EROFS, os.truncate, FILE, 0)
+        self.fails(errno.EROFS, os.setxattr, FILE, "user.x", b"")
+        self.fails(errno.EROFS, os.mkfifo, find("new"))
+        with self.assertRaises(OSError):
+            shutil.rmtree(FOLDER)
+        self.assertTrue(os.path.exists(f"{FOLDER}/decoder.py"))
+
+    def test_access(self) -> None:
+        self.assertTrue(os.access(FILE, os.R_OK))
+        self.assertFalse(os.access(FILE, os.W_OK))
+        self.assertFalse(os.access(FILE, os.X_OK))
+        self.assertTrue(os.access(FOLDER, os.R_OK | os.X_OK))
+        self.assertFalse(os.access(find("missing"), os.F_OK))
+
+    def test_no_descriptor_is_lost(self) -> None:
+        if not os.path.isdir("/proc/self/fd"):
+            return
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(50):
+            with open(FILE, "rb"):
+                pass
+            os.listdir(FOLDER)
+            list(os.fwalk(FOLDER))
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
