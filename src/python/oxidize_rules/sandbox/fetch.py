@@ -203,7 +203,7 @@ def ask(url: str, offset: int = 0) -> Answer:
 def _ask_disk(url: str, offset: int) -> Answer:
     path = unquote(urlsplit(url).path)
     try:
-        file = open(path, "rb")
+        file = Path(path).open("rb")  # noqa: SIM115 (closed with the answer)
     except OSError as error:
         raise PlaceFailed(error.strerror or str(error)) from error
     file.seek(offset)

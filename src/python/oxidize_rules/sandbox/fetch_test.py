@@ -93,7 +93,8 @@ def test_resumes_a_broken_connection(server: Server, tmp_path: Path, size: int |
     server.paths["/a"] = lambda handler: handler.give(CONTENT, sent=300_000)
     assert run_fetch(tmp_path, f"--url={server.url}/a", size=size).read_bytes() == CONTENT
     offsets = [0 if header is None else int(header[6:-1]) for _, header in server.seen]
-    assert len(offsets) > 2 and offsets == sorted(set(offsets))
+    assert len(offsets) > 2
+    assert offsets == sorted(set(offsets))
 
 
 def test_resumes_at_a_server_without_ranges(server: Server, tmp_path: Path) -> None:
@@ -191,7 +192,8 @@ def test_message_names_every_place(server: Server, tmp_path: Path) -> None:
     message = str(error.value)
     assert f"{urls[0]}: HTTP 404" in message
     assert re.search(rf"{re.escape(urls[1])}: .*[Rr]efused", message)
-    assert "every place was tried" in message and "To fix" in message
+    assert "every place was tried" in message
+    assert "To fix" in message
 
 
 def test_file_url(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The sysroot program's parts that need no zig. `util_rules/sysroot_integration_test.py` runs it."""
+"""The sysroot program's parts that need no zig. The integration test in util_rules runs it."""
 
 from __future__ import annotations
 

@@ -78,5 +78,5 @@ def test_refuses_another_wheel(tmp_path: Path, members: dict[str, int], message:
 def test_refuses_what_is_no_zip_file(tmp_path: Path) -> None:
     broken = tmp_path / "broken.whl"
     broken.write_bytes(b"not a zip file")
-    with pytest.raises(UserError, match="broken.whl is not a wheel"):
+    with pytest.raises(UserError, match=r"broken\.whl is not a wheel"):
         zig_wheel.main([f"--wheel={broken}", f"--output={tmp_path / 'ziglang'}"])

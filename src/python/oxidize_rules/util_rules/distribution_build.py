@@ -7,6 +7,7 @@ archive (`sandbox/distribution_archive.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Iterable
 
 from pants.core.goals.package import (
     BuiltPackage,
@@ -169,7 +170,7 @@ class SourceDependencyFieldSet(FieldSet):
     source: SourceAddressField
 
 
-class InferSourceDependencyRequest(InferDependenciesRequest):
+class InferSourceDependencyRequest(InferDependenciesRequest):  # type: ignore[type-arg]
     infer_from = SourceDependencyFieldSet
 
 
@@ -187,7 +188,7 @@ async def infer_source_dependency(request: InferSourceDependencyRequest) -> Infe
     return InferredDependencies(addresses)
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[Any]:
     return [
         *collect_rules(),
         UnionRule(PackageFieldSet, PythonDistributionBuildFieldSet),

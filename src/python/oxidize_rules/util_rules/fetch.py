@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Any, Iterable, Optional, Tuple
 
 from pants.engine.fs import Digest
 from pants.util.logging import LogLevel
@@ -59,5 +59,5 @@ async def fetch_file(request: FetchRequest) -> FetchedFile:
     return FetchedFile(result.output_digest, request.filename)
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[Any]:
     return collect_rules()

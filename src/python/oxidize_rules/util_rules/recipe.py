@@ -7,9 +7,9 @@ make, perl and their like are the building machine's.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Iterable, Optional
 
-from pants.engine.addresses import Address
+from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import (
     AddPrefix,
     CreateDigest,
@@ -21,7 +21,6 @@ from pants.engine.fs import (
 )
 from pants.engine.process import Process
 from pants.engine.target import HydrateSourcesRequest
-from pants.engine.addresses import UnparsedAddressInputs
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
@@ -164,5 +163,5 @@ async def run_recipe(request: RecipeRequest) -> BuiltRecipe:
     return BuiltRecipe(await remove_prefix(RemovePrefix(result.output_digest, "out")))
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[Any]:
     return collect_rules()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Iterable
 
 from pants.engine.addresses import Address
 from pants.engine.target import WrappedTargetRequest
@@ -59,5 +60,5 @@ async def fetch_source_archive(request: SourceArchiveRequest) -> FetchedFile:
     return fetched
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[Any]:
     return collect_rules()

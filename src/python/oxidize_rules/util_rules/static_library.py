@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Any, Iterable, Optional, Tuple
 
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import Digest, MergeDigests
@@ -141,5 +141,5 @@ async def build_static_libraries(request: StaticLibrariesRequest) -> StaticLibra
     return StaticLibraries(await merge_digests(MergeDigests(built.values())))
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[Any]:
     return collect_rules()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import read_binary
-from typing import Optional
+from typing import Any, Iterable, Optional
 
 from pants.engine.fs import CreateDigest, Digest, FileContent, RemovePrefix
 from pants.util.frozendict import FrozenDict
@@ -77,5 +77,5 @@ async def prepare_sysroot(request: SysrootRequest) -> Sysroot:
     return Sysroot(await remove_prefix(RemovePrefix(result.output_digest, SYSROOT_DIR)))
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[Any]:
     return collect_rules()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Iterable, Mapping, Optional, Tuple
 
+from pants.backend.python.util_rules import pex
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.backend.python.util_rules.pex_requirements import EntireLockfile, Lockfile
@@ -53,6 +54,8 @@ NETWORK_VARIABLES = (
     "SSL_CERT_DIR",
 )
 
+NOTHING: FrozenDict[str, Any] = FrozenDict()
+
 
 @dataclass(frozen=True)
 class ToolsPexRequest:
@@ -89,8 +92,8 @@ class ToolProcessRequest:
     description: str
     programs: Tuple[str, ...] = ()
     input_digest: Optional[Digest] = None
-    immutable_input_digests: FrozenDict[str, Digest] = FrozenDict()
-    env: FrozenDict[str, str] = FrozenDict()
+    immutable_input_digests: FrozenDict[str, Digest] = NOTHING
+    env: FrozenDict[str, str] = NOTHING
     output_files: Tuple[str, ...] = ()
     output_directories: Tuple[str, ...] = ()
     network: bool = False
@@ -121,7 +124,7 @@ async def prepare_tools_pex(request: ToolsPexRequest) -> ToolsPex:
                     )
                 ),
                 interpreter_constraints=InterpreterConstraints([PYTHON_CONSTRAINT]),
-                description="Install the tools of oxidize_rules (pip, pyelftools, requests, zstandard)",
+                description="Install the tools of oxidize_rules (pip, requests, zstandard, ...)",
             )
         )
     )
@@ -174,5 +177,5 @@ def with_inputs(process: Process, inputs: Mapping[str, Digest]) -> Process:
     return replace(process, immutable_input_digests=merged)
 
 
-def rules():  # type: ignore[no-untyped-def]
-    return collect_rules()
+def rules() -> Iterable[Any]:
+    return [*collect_rules(), *pex.rules()]

@@ -7,6 +7,7 @@ hash; pip finds it there. `[oxidize-zig].urls` names other places.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Iterable
 
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.engine.fs import CreateDigest, Digest, DigestSubset, FileContent, PathGlobs
@@ -244,5 +245,5 @@ async def prepare_zig(
     return ZigToolchain(result.output_digest, linker, known.version, known.llvm_version)
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[Any]:
     return [*collect_rules(), *ZigSubsystem.rules()]
