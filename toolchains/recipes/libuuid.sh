@@ -6,8 +6,8 @@ export CFLAGS="$CFLAGS -fvisibility=hidden"
 cd source
 ./configure --build="$BUILD_GNU_TRIPLE" --host="$GNU_TRIPLE" --prefix=/install \
   --disable-dependency-tracking --disable-shared --enable-static --disable-nls \
-  --disable-all-programs --enable-libuuid --disable-bash-completion --without-python \
-  --disable-asciidoc --disable-poman --without-systemd --without-udev
+  --localstatedir=/var --disable-all-programs --enable-libuuid --disable-bash-completion \
+  --without-python --disable-asciidoc --disable-poman --without-systemd --without-udev
 make -j"$JOBS" libuuid.la
 
 mkdir -p "$here/out/include/uuid" "$here/out/lib" "$here/out/licenses"

@@ -115,9 +115,14 @@ import pathlib
 import subprocess
 import sys
 
+PROGRAM = """
+import sys
+for name in sys.builtin_module_names:
+    __import__(name)
+print(len(sys.builtin_module_names), "modules imported")
+"""
 python = pathlib.Path(__file__).resolve().parent.parent / "install" / "bin" / "PYTHON"
-program = "import sys\\nfor name in sys.builtin_module_names: __import__(name)\\nprint('imported', name)"
-sys.exit(0 if subprocess.call([str(python), "-I", "-c", program]) == 0 else 1)
+sys.exit(1 if subprocess.call([str(python), "-I", "-c", PROGRAM]) else 0)
 '''
 
 
@@ -191,14 +196,16 @@ class Makefile:
         """`text` with `$(NAME)` replaced; unknown names and functions of make become nothing."""
         for _ in range(20):
             text, count = re.subn(
-                r"\$[({]([^(){}$]*)[)}]", lambda m: self.variables.get(m.group(1), ""), text
+                r"\$[({]([^(){}$]*)[)}]",
+                lambda match: self.variables.get(str(match.group(1)), ""),
+                text,
             )
             if not count:
                 return text
         raise ValueError(f"a variable of the Makefile contains itself: {text[:200]}")
 
     def get(self, name: str) -> str:
-        return self.expand(self.variables.get(name, ""))
+        return self.expand(self.variables.get(name, "")).strip()
 
     def prerequisites(self, target: str) -> list[str]:
         return self._rules.get(target, [])
@@ -355,9 +362,7 @@ def describe_build(
             "links": [describe_link(library) for library in sorted(set(core_libraries))],
             "objs": [f"build/{path}" for path in objects],
         },
-        "extensions": {
-            extension.name: [describe_extension(extension)] for extension in extensions
-        },
+        "extensions": {extension.name: [describe_extension(extension)] for extension in extensions},
         "inittab_cflags": ["-std=c99", "-DNDEBUG", "-DPy_BUILD_CORE"],
         "inittab_object": "build/Modules/config.o",
         "inittab_source": "build/Modules/config.c",
@@ -474,7 +479,6 @@ def write_tar(
     stream: IO[bytes], generated: Mapping[str, bytes], members: Mapping[str, Path]
 ) -> None:
     """Writes `generated` first (in its order), then `members` sorted by name."""
-    # The tar format has no end of its own but blocks of zeros; no random access is needed.
     with tarfile.open(fileobj=stream, mode="w|", format=tarfile.GNU_FORMAT) as archive:
         for name, content in generated.items():
             member = _member(name)
@@ -484,14 +488,18 @@ def write_tar(
             path, member = members[name], _member(name)
             status = path.lstat()
             if stat.S_ISLNK(status.st_mode):
-                member.type, member.linkname, member.mode = tarfile.SYMTYPE, os.readlink(path), 0o777
+                member.type, member.linkname, member.mode = (
+                    tarfile.SYMTYPE,
+                    os.readlink(path),
+                    0o777,
+                )
                 archive.addfile(member)
                 continue
             member.size = status.st_size
             if status.st_mode & 0o100:
                 member.mode = 0o755
-            with path.open("rb") as content:
-                archive.addfile(member, content)
+            with path.open("rb") as file:
+                archive.addfile(member, file)
 
 
 def write_archive(
