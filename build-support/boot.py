@@ -1,8 +1,8 @@
 """Makes the environments that this repository's commands run in. Called by environment.sh.
 
-    boot.py environment FOLDER LOCK...      FOLDER/venv: the packages of hash-locked requirement files
-    boot.py pex FOLDER LOCK PANTS_TOML      FOLDER/pex: the `pex` that Pants runs as a tool
-    boot.py pex-line LOCK                   prints the [pex-cli].known_versions entry of that `pex`
+    boot.py environment FOLDER LOCK...   FOLDER/venv: the packages of hash-locked requirement files
+    boot.py pex FOLDER LOCK PANTS_TOML   FOLDER/pex: the `pex` that Pants runs as a tool
+    boot.py pex-line LOCK                prints the [pex-cli].known_versions entry of that `pex`
 
 Runs under the CPython 3.9 that was found, with its standard library alone. Packages come through
 pip, from wherever the machine's own configuration says.
@@ -92,9 +92,7 @@ class Workshop:
 
     def make_venv(self, folder: Path) -> Path:
         """Makes an empty virtual environment in `folder` and returns its interpreter."""
-        self.run(
-            "making a virtual environment", [sys.executable, "-E", "-s", "-m", "venv", folder]
-        )
+        self.run("making a virtual environment", [sys.executable, "-E", "-s", "-m", "venv", folder])
         return folder / "bin" / "python"
 
 
@@ -134,7 +132,14 @@ def make_environment(folder: Path, locks: Sequence[Path]) -> None:
     def build(workshop: Workshop) -> str:
         python = workshop.make_venv(folder / "venv")
         names = " and ".join(lock.name for lock in locks)
-        pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
+        pip = [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--progress-bar=off",
+        ]
         requirements = [f"--requirement={lock}" for lock in locks]
         workshop.run(
             f"installing the packages of {names} (about half a minute, once)",
@@ -154,17 +159,22 @@ def build_pex(workshop: Workshop, folder: Path, lock: Path) -> Path:
     wheels, output = folder / "wheels", folder / "pex"
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         python = workshop.make_venv(Path(scratch) / "venv")
-        pip = [python, "-m", "pip", "--disable-pip-version-check"]
+        pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
         pinned = ["--only-binary=:all:", "--require-hashes", f"--requirement={lock}"]
         workshop.run("fetching pex", [*pip, "download", "--no-deps", f"--dest={wheels}", *pinned])
         local = ["--no-index", f"--find-links={wheels}"]
         workshop.run("installing pex", [*pip, "install", "--no-deps", *local, *pinned])
+        options = [
+            f"pex=={pinned_version(lock)}",
+            "--console-script=pex",
+            f"--output-file={output}",
+        ]
+        options += ["--no-pypi", f"--find-links={wheels}", "--disable-cache"]
+        options += ["--python-shebang=/usr/bin/env python", "--no-strip-pex-env"]
+        options += ["--no-compile", "--no-compress", "--no-use-system-time"]
         workshop.run(
             "building the pex that Pants runs as a tool (about ten seconds, once)",
-            [python, "-m", "pex", f"pex=={pinned_version(lock)}", "--console-script=pex"]
-            + ["--no-pypi", f"--find-links={wheels}", "--disable-cache"]
-            + ["--python-shebang=/usr/bin/env python", "--no-strip-pex-env"]
-            + ["--no-compile", "--no-compress", "--no-use-system-time", f"--output-file={output}"],
+            [python, "-m", "pex", *options],
             # The file holds its default cache folder, written relative to the home folder.
             HOME=scratch,
             XDG_CACHE_HOME=os.path.join(scratch, ".cache"),
