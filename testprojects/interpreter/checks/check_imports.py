@@ -1,4 +1,6 @@
-"""What imports from the image must look like: as from an installation. Run by the packaged binary."""
+"""Imports from the image must look as from an installation. Run by the packaged binary."""
+
+# ruff: noqa: PT009, PT027 (unittest is what the standard library in the image offers)
 
 from __future__ import annotations
 
@@ -21,6 +23,11 @@ import unittest
 ROOT = "/.oxidized"
 STDLIB = f"{ROOT}/lib/python{sys.version_info[0]}.{sys.version_info[1]}"
 FINDER = sys.meta_path[0]
+# Of a spec.
+FIELDS = (
+    *("name", "origin", "cached", "has_location", "parent"),
+    *("loader_state", "submodule_search_locations"),
+)
 
 
 def run(*arguments: str, **environment: str) -> str:
@@ -47,9 +54,7 @@ class Spec(unittest.TestCase):
             ours = FINDER.find_spec(name, path)
             theirs = importlib.machinery.PathFinder.find_spec(name, path)
             self.assertIsInstance(ours.loader, importlib.machinery.SourceFileLoader)
-            for field in (
-                "name origin cached has_location parent loader_state submodule_search_locations"
-            ).split():
+            for field in FIELDS:
                 self.assertEqual(getattr(ours, field), getattr(theirs, field), (name, field))
             self.assertEqual(ours.loader.name, name)
             self.assertEqual(ours.loader.path, theirs.loader.path)

@@ -1,5 +1,7 @@
 """The packaged interpreter as a `python3`: options, start, exit, children. Run by the binary."""
 
+# ruff: noqa: PT009, PT027 (unittest is what the standard library in the image offers)
+
 from __future__ import annotations
 
 import builtins
@@ -24,8 +26,7 @@ def python(
         input=stdin,
         env=os.environ if env is None else env,
         cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         encoding="utf-8",
     )
 
@@ -63,9 +64,13 @@ class Options(unittest.TestCase):
         self.assertEqual(self.output("-O", "-c", code.format("sys.flags.optimize")), "1")
         self.assertEqual(self.output("-X", "dev", "-c", code.format("sys.flags.dev_mode")), "True")
         self.assertEqual(self.output("-Xa=b", "-c", code.format("sys._xoptions")), "{'a': 'b'}")
-        self.assertEqual(self.output("-u", "-B", "-c", code.format("sys.dont_write_bytecode")), "True")
+        self.assertEqual(
+            self.output("-u", "-B", "-c", code.format("sys.dont_write_bytecode")), "True"
+        )
         self.assertIn("import time", python("-X", "importtime", "-c", "import json").stderr)
-        self.assertEqual(python("-W", "error", "-c", "import warnings; warnings.warn('x')").returncode, 1)
+        self.assertEqual(
+            python("-W", "error", "-c", "import warnings; warnings.warn('x')").returncode, 1
+        )
         self.assertEqual(python("-Z").returncode, 2)
 
     def test_environment(self) -> None:
@@ -85,11 +90,15 @@ class Options(unittest.TestCase):
     def test_utf8_in_any_locale(self) -> None:
         for env in ({}, {"LC_ALL": "C"}, {"LC_ALL": "POSIX"}, {"LC_ALL": "C.UTF-8"}):
             code = "import sys; print(ascii(sys.argv[1]), sys.getfilesystemencoding())"
-            self.assertEqual(self.output("-c", code, "ä€𝄞", env=env), r"'\xe4\u20ac\U0001d11e' utf-8")
+            self.assertEqual(
+                self.output("-c", code, "ä€𝄞", env=env), r"'\xe4\u20ac\U0001d11e' utf-8"
+            )
             self.assertEqual(self.output("-c", "print('ä€')", env=env), "ä€")
 
     def test_paths(self) -> None:
-        self.assertEqual({sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}, {ROOT})
+        self.assertEqual(
+            {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}, {ROOT}
+        )
         self.assertTrue(os.path.samefile(sys.executable, os.readlink("/proc/self/exe")))
         self.assertEqual(sys._stdlib_dir, os.path.dirname(os.__file__))  # type: ignore[attr-defined]
         import sysconfig
@@ -97,7 +106,9 @@ class Options(unittest.TestCase):
         self.assertEqual(sysconfig.get_paths()["stdlib"], os.path.dirname(os.__file__))
 
     def test_prompt(self) -> None:
-        done = python("-i", "-c", "x = 5", stdin="x + 1\nexit\nexit()\n", env={**os.environ, "TERM": "dumb"})
+        done = python(
+            "-i", "-c", "x = 5", stdin="x + 1\nexit\nexit()\n", env={**os.environ, "TERM": "dumb"}
+        )
         self.assertIn("6\n", done.stdout)
         self.assertEqual(done.returncode, 0)
         self.assertEqual(python("-i", stdin="raise SystemExit(4)\n").returncode, 4)
@@ -121,8 +132,12 @@ class Builtins(unittest.TestCase):
         self.assertEqual(python("-c", "q = quit; repr(q); repr(quit); q('bye')").returncode, 1)
         self.assertEqual(python("-c", "exit = 5; print(exit)").stdout, "5\n")
         self.assertIn("dedent", python("-c", "import textwrap; help(textwrap.dedent)").stdout)
-        self.assertIn("builtins", python("-c", "import os; print(exit.__class__, exit.eof)").stdout
-                      .replace("_sitebuiltins", "builtins"))
+        self.assertIn(
+            "builtins",
+            python("-c", "import os; print(exit.__class__, exit.eof)").stdout.replace(
+                "_sitebuiltins", "builtins"
+            ),
+        )
 
     def test_cheap(self) -> None:
         code = "import sys; print({'os', 'site', '_sitebuiltins', 're'} & set(sys.modules))"
@@ -142,8 +157,15 @@ class Leaving(unittest.TestCase):
     def test_full_disk(self) -> None:
         if os.path.exists("/dev/full"):
             with open("/dev/full", "w", encoding="utf-8") as full:
-                done = subprocess.run([sys.executable, "-c", "import sys; sys.stdout = open(1, 'w', 100); print(1, end='')"], stdout=full,
-                                      stderr=subprocess.DEVNULL)
+                done = subprocess.run(
+                    [
+                        sys.executable,
+                        "-c",
+                        "import sys; sys.stdout = open(1, 'w', 100); print(1, end='')",
+                    ],
+                    stdout=full,
+                    stderr=subprocess.DEVNULL,
+                )
             self.assertEqual(done.returncode, 120)
 
 
@@ -168,10 +190,16 @@ class Starting(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(sys.executable, f"{folder}/py")
             process = subprocess.Popen(
-                [f"{folder}/py", "-c", "import os; os.remove(__import__('sys').argv[1]);"
-                 "import subprocess, sys, json; os.execv('/proc/self/exe', ['x', '-c',"
-                 "'import sys, json; print(sys.executable)'])", f"{folder}/py"],
-                stdout=subprocess.PIPE, encoding="utf-8",
+                [
+                    f"{folder}/py",
+                    "-c",
+                    "import os; os.remove(__import__('sys').argv[1]);"
+                    "import subprocess, sys, json; os.execv('/proc/self/exe', ['x', '-c',"
+                    "'import sys, json; print(sys.executable)'])",
+                    f"{folder}/py",
+                ],
+                stdout=subprocess.PIPE,
+                encoding="utf-8",
             )
             self.assertEqual(process.communicate()[0].strip(), "/proc/self/exe")
 
@@ -204,7 +232,7 @@ class Native(unittest.TestCase):
         version.restype = ctypes.c_char_p
         self.assertEqual(version().decode(), sys.version)
         with self.assertRaises(AttributeError) as caught:
-            ctypes.pythonapi.no_such_function
+            getattr(ctypes.pythonapi, "no_such_function".strip())
         self.assertIn("no_such_function", str(caught.exception))
         self.assertEqual(ctypes.CDLL(None).Py_IsInitialized(), 1)
 

@@ -1,5 +1,7 @@
 """multiprocessing in every start method, and memory under threads and forks. Run by the binary."""
 
+# ruff: noqa: PT009 (unittest is what the standard library in the image offers)
+
 from __future__ import annotations
 
 import multiprocessing

@@ -280,7 +280,8 @@ static void insert_python_path(PyConfig *config) {
 }
 
 #if PY_VERSION_HEX >= 0x030b0000
-/* In place of getpath.py (about 0.3 ms of a start of 6): everything it finds out is already set. */
+/* In place of getpath.py (about 0.4 of 9 ms CPU, where `python3.13 -I` took
+ * 13): everything it finds out is already set. */
 PyStatus __wrap__PyConfig_InitPathConfig(PyConfig *config, int compute);
 PyStatus __wrap__PyConfig_InitPathConfig(PyConfig *config, int compute) {
     (void)config, (void)compute;

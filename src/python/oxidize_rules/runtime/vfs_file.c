@@ -38,27 +38,16 @@ static int new_memfd(const char *name, int flags) {
     return (int)descriptor;
 }
 
-static int new_temporary_in(const char *folder, int flags) {
-    if (folder == NULL || *folder != '/')
-        return -1;
-    int cloexec = flags & O_CLOEXEC;
-    int descriptor = __real_open(folder, O_TMPFILE | O_RDWR | cloexec, 0600);
-    if (descriptor >= 0)
-        return descriptor;
-    char name[256];
-    int length = snprintf(name, sizeof name, "%s/.oxidized-XXXXXX", folder);
-    if (length < 0 || (size_t)length >= sizeof name)
-        return -1;
-    descriptor = mkostemp(name, cloexec);
-    if (descriptor >= 0)
-        unlink(name);
-    return descriptor;
-}
-
-static int new_temporary(int flags) {
+/* A temporary file that still has a name, which is given back in `name`. */
+static int new_temporary(char *name, size_t size, int flags) {
     const char *folders[] = {getenv("TMPDIR"), "/dev/shm", "/tmp", "/var/tmp"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        int descriptor = new_temporary_in(folders[i], flags);
+        if (folders[i] == NULL || *folders[i] != '/')
+            continue;
+        int length = snprintf(name, size, "%s/.oxidized-XXXXXX", folders[i]);
+        if (length < 0 || (size_t)length >= size)
+            continue;
+        int descriptor = mkostemp(name, flags & O_CLOEXEC);
         if (descriptor >= 0)
             return descriptor;
     }
@@ -87,13 +76,44 @@ static bool write_all(int descriptor, const uint8_t *bytes, uint64_t size) {
 static void seal(int descriptor) {
     const int size_seals = SEAL_SHRINK | SEAL_GROW | SEAL_SEAL;
     if (fcntl(descriptor, ADD_SEALS, size_seals | SEAL_FUTURE_WRITE) < 0)
-        fcntl(descriptor, ADD_SEALS, size_seals); /* before Linux 5.1, or not a memfd at all */
+        fcntl(descriptor, ADD_SEALS, size_seals); /* before Linux 5.1 */
 }
 
 static bool mark(int descriptor, uint32_t node) {
     struct timespec times[2] = {{.tv_sec = OXIDIZE_MTIME}, {.tv_sec = OXIDIZE_MTIME}};
     times[1].tv_nsec = node;
     return futimens(descriptor, times) == 0;
+}
+
+static bool fill(int descriptor, uint32_t index, const struct oxidize_node *node) {
+    const uint8_t *content = oxidize_content(node);
+    return (content == NULL || write_all(descriptor, content, node->size)) &&
+           mark(descriptor, index);
+}
+
+/* Close, keep errno, and turn "no space left" into what open() may give. */
+static int give_up(int descriptor) {
+    int error = errno;
+    close(descriptor);
+    errno = error == ENOSPC ? ENOMEM : error;
+    return -1;
+}
+
+/* Where the kernel has no memfd: a file without a name, open for reading only. */
+static int open_temporary(uint32_t index, const struct oxidize_node *node, int flags) {
+    char name[256];
+    int writer = new_temporary(name, sizeof name, flags);
+    if (writer < 0)
+        return -1;
+    int reader = __real_open(name, O_RDONLY | (flags & O_CLOEXEC));
+    unlink(name);
+    if (reader < 0 || !fill(writer, index, node)) {
+        if (reader >= 0)
+            give_up(reader);
+        return give_up(writer);
+    }
+    close(writer);
+    return reader;
 }
 
 int oxidize_open_node(uint32_t index, int flags) {
@@ -107,19 +127,15 @@ int oxidize_open_node(uint32_t index, int flags) {
     char name[200];
     snprintf(name, sizeof name, "oxidized:%s", oxidize_string(node->path));
     int descriptor = new_memfd(name, flags);
-    if (descriptor < 0 && errno != EMFILE && errno != ENFILE && errno != ENOMEM)
-        descriptor = new_temporary(flags);
-    if (descriptor < 0)
-        return -1;
-    const uint8_t *content = oxidize_content(node);
-    if ((content && !write_all(descriptor, content, node->size)) || !mark(descriptor, index)) {
-        int error = errno;
-        close(descriptor);
-        errno = error == ENOSPC ? ENOMEM : error;
-        return -1;
+    if (descriptor >= 0) {
+        if (!fill(descriptor, index, node))
+            return give_up(descriptor);
+        seal(descriptor);
+    } else if (errno != EMFILE && errno != ENFILE && errno != ENOMEM) {
+        descriptor = open_temporary(index, node, flags);
     }
-    seal(descriptor);
-    errno = before;
+    if (descriptor >= 0)
+        errno = before;
     return descriptor;
 }
 
