@@ -1,7 +1,7 @@
 """Links small C programs with the real lld, for both C libraries.
 
 zig comes from `OXIDIZE_TEST_ZIG` (the path of the program in an unpacked wheel), or through the
-rules, as in a build.
+rules, as in a build (see `util_rules/sysroot_integration_test.py` for what that needs).
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from oxidize_rules import sandbox
 from oxidize_rules.sandbox.sysroot import parse_target, write_sysroot
+from oxidize_rules.util_rules.sysroot_integration_test import new_runner
+from oxidize_rules.util_rules.zig import ZigToolchain, ZigToolchainRequest
 
 SOURCES = str(Path(sandbox.__file__).parents[2])
 TARGETS = {
@@ -38,21 +40,11 @@ ANSWER = "int hidden_helper(void) { return 42; } int Py_Answer(void) { return hi
 def zig_program(folder: Path) -> Path:
     if "OXIDIZE_TEST_ZIG" in os.environ:
         return Path(os.environ["OXIDIZE_TEST_ZIG"])
-    from oxidize_rules.util_rules import fetch, sandbox_program, tools_pex, zig
-
-    runner = RuleRunner(
-        rules=[
-            *fetch.rules(),
-            *sandbox_program.rules(),
-            *tools_pex.rules(),
-            *zig.rules(),
-            QueryRule(zig.ZigToolchain, [zig.ZigToolchainRequest]),
-        ]
-    )
-    runner.set_options([], env_inherit={"PATH", "HOME", "PYENV_ROOT"})
-    toolchain = runner.request(zig.ZigToolchain, [zig.ZigToolchainRequest()])
-    runner.scheduler.write_digest(toolchain.digest, path_prefix="zig")
-    return Path(runner.build_root) / "zig" / "ziglang" / "zig"
+    runner = new_runner(folder / "pants")
+    toolchain = runner.request(ZigToolchain, [ZigToolchainRequest()])
+    runner.write_digest(toolchain.digest, path_prefix="zig")
+    shutil.move(f"{runner.build_root}/zig", folder / "unpacked")
+    return folder / "unpacked" / "ziglang" / "zig"
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +157,10 @@ def test_two_folders_give_the_same_bytes(tmp_path: Path, toolchain: Path, libc: 
 
 def test_wrapped_functions(box: Sandbox) -> None:
     (box.folder / "wrap.txt").write_text("Py_Answer\n")
-    wrapper = "int __real_Py_Answer(void);\nint __wrap_Py_Answer(void) { return __real_Py_Answer() + 1; }\n"
+    wrapper = (
+        "int __real_Py_Answer(void);\n"
+        "int __wrap_Py_Answer(void) { return __real_Py_Answer() + 1; }\n"
+    )
     objects = [
         box.compile("main", MAIN),
         box.compile("answer", ANSWER),
@@ -191,7 +186,10 @@ def test_an_undefined_symbol(box: Sandbox) -> None:
 
 def test_a_symbol_that_glibc_has_since_later(tmp_path: Path, toolchain: Path) -> None:
     box = Sandbox(tmp_path / "box", toolchain, "gnu")
-    newer = 'int memfd_create(const char *, unsigned); int Py_Answer(void) { return memfd_create("", 0); }\n'
+    newer = (
+        "int memfd_create(const char *, unsigned);\n"
+        'int Py_Answer(void) { return memfd_create("", 0); }\n'
+    )
     message = box.fails([box.compile("main", MAIN), box.compile("newer", newer)])
     assert (
         "the part `newer` (newer.o) needs `memfd_create`, which needs glibc newer than 2.17: "
