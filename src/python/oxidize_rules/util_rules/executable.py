@@ -10,6 +10,7 @@ from pants.backend.python.target_types import EntryPoint
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import Digest, FileEntry
 from pants.util.logging import LogLevel
+from pants.util.strutil import pluralize
 
 from oxidize_rules.binary_targets import (
     BinaryDistributionField,
@@ -252,10 +253,11 @@ def summary(
     kinds = ", ".join(
         f"{kind} {_megabytes(count)}" for kind, count in sorted(report["total"].items()) if count
     )
+    names = f" ({', '.join(wheel.name for wheel in wheels)})" if wheels else ""
     inside = [
-        f"{len(extensions)} extension modules",
-        f"{len(wheels)} wheels" + (f" ({', '.join(wheel.name for wheel in wheels)})"[:400]),
-        f"{len(sources.files())} first-party files",
+        pluralize(len(extensions), "extension module"),
+        pluralize(len(wheels), "wheel") + names,
+        pluralize(len(sources.files()), "first-party file"),
     ]
     return (
         f"{_megabytes(size)}, {fields.target_triple.value}"
