@@ -49,7 +49,8 @@ cd source
 # configure has decided, by MODULE_BUILDTYPE, which extensions are built in; the build follows.
 cp Modules/Setup.stdlib Modules/Setup.local
 make -j"$JOBS"
-make install DESTDIR="$here/out"
+# Bytecode is the consumer's to make: the three rounds of compileall print their help instead.
+make install DESTDIR="$here/out" COMPILEALL_OPTS=--help
 
 # The names of all places of this build, and the macro above, go out of text files.
 cd "$here/out/install"
@@ -57,7 +58,7 @@ grep -rIlF -e "$here" -e ' -D__DEFINED_va_list' . | while IFS= read -r file; do
   sed -i -e "s|$here|/build|g" -e 's/ -D__DEFINED_va_list//g' "$file"
 done
 
-# Bytecode is the consumer's to make. Without _tkinter its packages cannot be imported.
+# Bytecode that the build made for itself goes. Without _tkinter its packages cannot be imported.
 library=lib/python3.13
 find . -name __pycache__ -type d -prune -exec rm -rf {} +
 rm -rf bin/idle3* $library/idlelib $library/tkinter $library/turtledemo $library/turtle.py

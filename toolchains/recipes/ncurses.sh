@@ -7,7 +7,8 @@ fallbacks=ansi,dumb,linux,rxvt,rxvt-unicode-256color,screen,screen-256color,tmux
 cd source
 # The terminals of `fallbacks` are compiled in (by the build machine's `tic`, from the source's own
 # descriptions), so that a program works on a root without a terminal database.
-./configure --build="$BUILD_GNU_TRIPLE" --host="$GNU_TRIPLE" --prefix=/install \
+# configure would choose `ar -U`, which writes the time and the user into the archive.
+cf_cv_ar_flags=-crD ./configure --build="$BUILD_GNU_TRIPLE" --host="$GNU_TRIPLE" --prefix=/install \
   --with-build-cc="$HOST_CC" --with-build-cflags="-O1" --without-shared --with-normal \
   --without-debug --without-ada --without-cxx --without-cxx-binding --without-manpages \
   --without-progs --without-tests --enable-widec --disable-stripping --disable-db-install \

@@ -45,6 +45,9 @@ MODIFICATION_TIME = 1704067200
 # A window that holds the archive's two copies of each object; decoders accept 27 by default.
 COMPRESSION_LEVEL, WINDOW_LOG = 9, 27
 
+# The only files in the archive that are executable.
+PROGRAMS = "install/bin/"
+
 # Modules without which the interpreter does not start, on Linux.
 REQUIRED_EXTENSIONS = frozenset(
     ("_codecs", "_io", "_signal", "_thread", "_tracemalloc", "_weakref", "faulthandler", "posix")
@@ -496,7 +499,8 @@ def write_tar(
                 archive.addfile(member)
                 continue
             member.size = status.st_size
-            if status.st_mode & 0o100:
+            # The files' own modes do not count: a sandbox may hold any large file as executable.
+            if name.startswith(PROGRAMS):
                 member.mode = 0o755
             with path.open("rb") as file:
                 archive.addfile(member, file)
