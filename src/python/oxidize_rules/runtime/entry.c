@@ -1,7 +1,6 @@
 /* What runs: the interpreter, a module, a function; and when the executable is started again by
  * multiprocessing, the interpreter in any case. */
 #define PY_SSIZE_T_CLEAN
-#define _GNU_SOURCE
 #include "start.h"
 
 #include <signal.h>

@@ -1,5 +1,4 @@
 /* Where the running executable is: for sys.executable, which child processes start. */
-#define _GNU_SOURCE
 #include "start.h"
 
 #include <limits.h>

@@ -5,7 +5,6 @@
  * Every libc function that returns a block for free() must end here. zig 0.17 has some of musl
  * rewritten in zig as one object with an allocator of its own, which strdup(), strndup(),
  * wcsdup(), reallocarray() and valloc() in it call directly: so those stand here, too. */
-#define _GNU_SOURCE
 #include <pyconfig.h>
 #include <stdlib.h>
 
