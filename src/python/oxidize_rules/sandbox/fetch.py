@@ -10,6 +10,7 @@ next one is asked beside it, and the first that answers is used. A broken connec
 
 Proxies come from the usual variables (HTTPS_PROXY, NO_PROXY, ...), certificates from
 REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE. `file:` URLs are read from the disk.
+stdout tells how the download goes on; stderr is kept for the message of a failure.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import hashlib
 import os
 import queue
 import re
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -218,7 +218,7 @@ def skipping(body: Iterator[bytes], count: int) -> Iterator[bytes]:
 
 
 class Progress:
-    """Tells on stderr how far a download is, every few seconds."""
+    """Tells on stdout how far a download is, every few seconds."""
 
     def __init__(self, wanted: Wanted, url: str) -> None:
         self.name, self.host = wanted.name, urlsplit(url).hostname or "disk"
@@ -233,7 +233,6 @@ class Progress:
         rate = done / 1e6 / (now - self.started)
         print(
             f"{self.name}: {done / 1e6:.1f}{of} MB from {self.host}, {rate:.1f} MB/s",
-            file=sys.stderr,
             flush=True,
         )
 
@@ -346,7 +345,7 @@ def fetch(urls: Sequence[str], wanted: Wanted, output: Path) -> None:
                     download(answer, wanted, file)
             except PlaceFailed as error:
                 failed[answer.url] = str(error)
-                print(f"{wanted.name}: {answer.url}: {error}", file=sys.stderr, flush=True)
+                print(f"{wanted.name}: {answer.url}: {error}", flush=True)
                 continue
             os.replace(partial, output)
             return

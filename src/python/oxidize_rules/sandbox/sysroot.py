@@ -30,7 +30,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, Optional, Sequence
@@ -313,7 +312,6 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--scratch", type=Path, default=Path("__scratch"))
     options = parser.parse_args(argv)
     target = parse_target(options.target_triple, options.glibc_floor)
-    print(f"Preparing the C library for {target.zig_target} ...", file=sys.stderr)
     write_sysroot(options.zig, target, options.wrapper, options.output, options.scratch)
 
 

@@ -64,9 +64,9 @@ export JOBS="$2" OXIDIZE_SANDBOX="$PWD" PATH="$PWD/__sysroot/bin:$PATH"
 status=0
 sh -eu recipe.sh >recipe.log 2>&1 </dev/null || status=$?
 if [ $status -ne 0 ]; then
-  echo "the recipe failed with exit code $status. Its last lines:" >&2
+  echo "the recipe failed for $TARGET_TRIPLE with exit code $status. Its last lines:" >&2
   tail -n 60 recipe.log >&2
-  exit 1
+  exit 2
 fi
 """
 
