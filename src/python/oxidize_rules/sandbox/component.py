@@ -79,6 +79,8 @@ _CODE, _DATA, _SOURCE, _NATIVE = range(4)
 _CODE_ALIGNMENT = 16
 _CHECKED_BY_NOBODY = (1).to_bytes(4, "little")  # PEP 552: hash-based, never compared
 _PARALLEL_FROM = 64  # modules; below it a second process costs more than it saves
+# Before 3.11, one-character strings are marshalled in one of two ways, by the process's history.
+_PARALLEL = sys.version_info >= (3, 11)
 # `_imp.source_hash` wants the magic number as an integer.
 _RAW_MAGIC = int.from_bytes(importlib.util.MAGIC_NUMBER, "little")
 
@@ -159,15 +161,15 @@ def _check_link(where: str, path: str, top: str, parents: Sequence[str]) -> None
     target = os.path.realpath(where)
     if not os.path.exists(target):
         raise UserError(f"`{where}` is a link to `{os.readlink(where)}`, which does not exist.")
-    if os.path.isdir(target):
-        # In a sandbox, files may well be links to a store; folders never are.
-        if not target.startswith(f"{top}/"):
-            raise UserError(
-                f"`{where}` is a link to the folder `{os.readlink(where)}` outside of the "
-                "component; put a folder there instead."
-            )
-        if any(parent == target or parent.startswith(f"{target}/") for parent in parents):
-            raise UserError(f"`{where}` is a link to a folder that it stands in; remove it.")
+    if not os.path.isdir(target):
+        return  # in a sandbox, files may well be links to a store; folders never are
+    if any(f"{parent}/".startswith(f"{target}/") for parent in parents):
+        raise UserError(f"`{where}` is a link to a folder that it stands in; remove it.")
+    if not target.startswith(f"{top}/"):
+        raise UserError(
+            f"`{where}` is a link to the folder `{os.readlink(where)}` outside of the "
+            "component; put a folder there instead."
+        )
 
 
 def _utf8(path: str) -> str:
@@ -200,26 +202,29 @@ def _expression(pattern: str) -> str:
 def compile_module(source: bytes, path: str, optimization: int, want_names: bool) -> Compiled:
     """Compiles a module; `path` is relative to the image's root.
 
-    The result depends on the arguments and the running Python alone.
+    The result depends on the arguments and the running Python alone. Marshalled code tells of
+    each string whether it was interned or shared, and the compiler's own strings differ in that
+    by what the process has interned before. So the module is compiled twice, and while the first
+    code is there every name in the second is one that somebody has interned.
     """
     filename = f"{IMAGE_ROOT}/{path}"
     try:
-        code = compile(source, filename, "exec", dont_inherit=True, optimize=optimization)
+        first = compile(source, filename, "exec", dont_inherit=True, optimize=optimization)
+        second = compile(source, filename, "exec", dont_inherit=True, optimize=optimization)
     except SyntaxError as error:
         return None, None, (error.lineno or 0, error.msg)
     except (ValueError, OverflowError, RecursionError, MemoryError) as error:
         return None, None, (0, str(error) or type(error).__name__)
-    # Before anything looks at `code`: what others refer to is marshalled in another way.
-    body = marshal.dumps(code)
+    body = marshal.dumps(second)
     header = importlib.util.MAGIC_NUMBER + _CHECKED_BY_NOBODY
-    names = top_level_names(code) if want_names else None
+    names = top_level_names(first) if want_names else None
     return header + _imp.source_hash(_RAW_MAGIC, source) + body, names, None
 
 
 def top_level_names(code: CodeType) -> tuple[str, ...] | None:
     """Names that a module's code binds at its top level, sorted.
 
-    None where that cannot be known: a star import, a module `__getattr__`, `globals()` and the like.
+    None where that cannot be known: a star import, a module `__getattr__`, `globals()`, `exec`.
     """
     if not _DYNAMIC_NAMES.isdisjoint(code.co_names):
         return None
@@ -269,7 +274,8 @@ def compile_all(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        count = min(len(os.sched_getaffinity(0)), len(modules) // _PARALLEL_FROM + 1)
+        cores = len(os.sched_getaffinity(0)) if _PARALLEL else 1
+        count = min(cores, len(modules) // _PARALLEL_FROM + 1)
         others = [_fork(work, modules[start::count]) for start in range(1, count)]
         shares = [work(modules[::count]), *(result() for result in others)]
     return [shares[index % count][index // count] for index in range(len(modules))]
@@ -289,7 +295,7 @@ def _fork(
             with os.fdopen(writer, "wb") as pipe:
                 marshal.dump(work(share), pipe)
             status = 0
-        except BaseException as error:  # noqa: BLE001 (the parent must not be run twice)
+        except BaseException as error:  # whatever it is: the parent's work must not be done twice
             sys.excepthook(type(error), error, error.__traceback__)
         finally:
             os._exit(status)

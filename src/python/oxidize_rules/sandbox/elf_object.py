@@ -38,7 +38,7 @@ class Section:
     chunks:      its content, in pieces that are written one after the other (never joined)
     alignment:   of its first byte, a power of two
     symbols:     (name, offset, size) of global hidden symbols in it
-    relocations: (offset, symbol): a 64-bit distance from there to a symbol of this or another object
+    relocations: (offset, symbol): a 64-bit distance from there to a symbol, here or elsewhere
     """
 
     def __init__(

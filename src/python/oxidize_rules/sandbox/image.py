@@ -91,7 +91,7 @@ class Node:
 
 
 class Module:
-    """A module that the importer serves. `source` or `code` may be missing, see `runtime/image.h`."""
+    """A module that the path finder would find. One of `source` and `code` may be missing."""
 
     __slots__ = ("code", "folder", "name", "package", "source")
 
@@ -135,6 +135,8 @@ class Tree:
         for path, offset, size, executable, digest in component.files:
             head, _, name = path.rpartition("/")
             folder = folders.get(head)
+            if len(path) > 1000:
+                _check_length(path, component)
             if folder is None:
                 folder = self._add_folder(head, component)
             children = folder.children
@@ -147,26 +149,29 @@ class Tree:
                 node.size = size
                 node.executable = executable
                 node.digest = digest
-                if len(path) > 1000:
-                    _check_length(path, component)
             else:
                 self._merge(node, component, size, executable, digest)
 
     def _add_folder(self, path: str, component: Component) -> Node:
-        head, _, name = path.rpartition("/")
-        parent = self._folders.get(head) or self._add_folder(head, component)
-        assert parent.children is not None
-        node = parent.children.get(name)
-        if node is None:
-            node = parent.children[name] = Node(path)
-        else:
-            raise UserError(
-                f"`{path}` is a file in {self.components[node.component].name} and a folder in "
-                f"{component.name}. Rename one of them."
-            )
-        node.children = {}
-        self._folders[path] = node
-        return node
+        """The folder of that path, with the folders it stands in."""
+        missing = []
+        while path not in self._folders:
+            missing.append(path)
+            path = path.rpartition("/")[0]
+        folder = self._folders[path]
+        for path in reversed(missing):
+            assert folder.children is not None
+            name = path.rpartition("/")[2]
+            if name in folder.children:
+                first = self.components[folder.children[name].component]
+                raise UserError(
+                    f"`{path}` is a file in {first.name} and a folder in {component.name}. "
+                    "Rename one of them."
+                )
+            node = folder.children[name] = self._folders[path] = Node(path)
+            node.children = {}
+            folder = node
+        return folder
 
     def _merge(
         self, node: Node, component: Component, size: int, executable: int, digest: str
@@ -183,9 +188,10 @@ class Tree:
             return
         first = self.components[node.component]
         if first.first_party and component.first_party:
-            what = "two modules of one name" if path.endswith(".py") else "two files of one name"
+            source = source_path(path)
+            what = "two modules of one name" if source.endswith(".py") else "two files of one name"
             raise UserError(
-                f"{what}: `{path}` comes from {first.name} and from {component.name}, with "
+                f"{what}: `{source}` comes from {first.name} and from {component.name}, with "
                 "different content. Rename one of them, or take one out of the dependencies."
             )
         if not path.endswith(".pyc"):
@@ -193,6 +199,16 @@ class Tree:
                 f"`{path}` comes from {first.name} and from {component.name}, with different "
                 f"content; the one of {first.name} is taken."
             )
+
+
+def source_path(path: str) -> str:
+    """Where the source of bytecode stands; other paths as they are (PEP 3147)."""
+    if not path.endswith(".pyc"):
+        return path
+    folder, _, name = path.rpartition("/")
+    if folder == "__pycache__" or folder.endswith("/__pycache__"):
+        return f"{folder[: -len('__pycache__')]}{name.partition('.')[0]}.py"
+    return path[:-1]
 
 
 def _check_length(path: str, component: Component) -> None:

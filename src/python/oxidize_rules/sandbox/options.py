@@ -38,7 +38,7 @@ def parse_options(
 ) -> Options:
     """Reads `argv`. A flag given has the value "yes", otherwise "". Raises UserError."""
     one: dict[str, str] = dict(defaults or {})
-    one.update({flag: "" for flag in flags})
+    one.update(dict.fromkeys(flags, ""))
     known = {*required, *one}
     many: dict[str, list[str]] = {name: [] for name in lists}
     rest = list(reversed(argv))

@@ -81,24 +81,20 @@ CONFIG_STRINGS: dict[str, tuple[str, ...]] = {
 _PATHS = "the executable finds its modules in its own image"
 _ARGUMENTS = "the entry point and the command line decide it"
 _LISTS = "it is a list; set the variable {} in the target's `env` field, with use_environment = 1"
+_PATH_FIELDS = (
+    *("base_exec_prefix", "base_executable", "base_prefix", "exec_prefix", "executable", "home"),
+    *("module_search_paths", "module_search_paths_set", "pathconfig_warnings", "platlibdir"),
+    *("prefix", "program_name", "pythonpath_env", "stdlib_dir", "sys_path_0"),
+    *("use_frozen_modules", "check_hash_pycs_mode"),
+)
+_ARGUMENT_FIELDS = (
+    *("argv", "orig_argv", "parse_argv", "run_command", "run_filename", "run_module"),
+    "skip_source_first_line",
+)
 # Fields that exist and are not for users, with the reason.
 CONFIG_REFUSED = {
-    **{
-        field: _PATHS
-        for field in (
-            *("base_exec_prefix", "base_executable", "base_prefix", "exec_prefix", "executable"),
-            *("home", "module_search_paths", "module_search_paths_set", "pathconfig_warnings"),
-            *("platlibdir", "prefix", "program_name", "pythonpath_env", "stdlib_dir"),
-            *("sys_path_0", "use_frozen_modules", "check_hash_pycs_mode"),
-        )
-    },
-    **{
-        field: _ARGUMENTS
-        for field in (
-            *("argv", "orig_argv", "parse_argv", "run_command", "run_filename", "run_module"),
-            "skip_source_first_line",
-        )
-    },
+    **dict.fromkeys(_PATH_FIELDS, _PATHS),
+    **dict.fromkeys(_ARGUMENT_FIELDS, _ARGUMENTS),
     "warnoptions": _LISTS.format("PYTHONWARNINGS"),
     "xoptions": "it is a list; most -X options have a field of their own, e.g. utf8_mode, dev_mode",
     "site_import": "`site` looks for folders on disk; what it gives programs is there without it",

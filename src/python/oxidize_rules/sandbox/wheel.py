@@ -156,7 +156,8 @@ def _check_metadata(name: str, members: dict[str, tuple[bytes, bool]], dist_info
     for required in ("WHEEL", "METADATA"):
         if f"{dist_info}/{required}" not in members:
             raise UserError(
-                f"wheel `{name}` has no `{dist_info}/{required}`. It is broken: use another version."
+                f"wheel `{name}` has no `{dist_info}/{required}`. "
+                "It is broken: use another version."
             )
     version = ""
     tags = set()
