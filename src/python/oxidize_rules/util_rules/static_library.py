@@ -25,6 +25,7 @@ from oxidize_rules.native_targets import (
     StaticLibraryDependenciesField,
     StaticLibraryTarget,
 )
+from oxidize_rules.util_rules import recipe
 from oxidize_rules.util_rules.recipe import RecipeRequest, run_recipe
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
 
@@ -142,4 +143,4 @@ async def build_static_libraries(request: StaticLibrariesRequest) -> StaticLibra
 
 
 def rules() -> Iterable[Any]:
-    return collect_rules()
+    return [*collect_rules(), *recipe.rules()]
