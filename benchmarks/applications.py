@@ -115,8 +115,10 @@ def unpack_distribution(address: str) -> Path:
         import zstandard
 
         folder.mkdir(parents=True, exist_ok=True)
-        with archive.open("rb") as stream, zstandard.ZstdDecompressor().stream_reader(stream) as raw:
-            with tarfile.open(fileobj=raw, mode="r|") as tar:
-                tar.extractall(folder)
+        decompressor = zstandard.ZstdDecompressor()
+        with archive.open("rb") as stream, decompressor.stream_reader(stream) as raw, tarfile.open(
+            fileobj=raw, mode="r|"
+        ) as tar:
+            tar.extractall(folder)
         call(python, "-m", "compileall", "-q", folder / "python/install/lib/python3.13")
     return python

@@ -47,7 +47,7 @@ class BadElf(Exception):
 
 
 class Segment:
-    __slots__ = ("type", "flags", "offset", "address", "file_size", "memory_size")
+    __slots__ = ("address", "file_size", "flags", "memory_size", "offset", "type")
 
     def __init__(self, fields: tuple[int, ...]) -> None:
         self.type, self.flags, self.offset, self.address = (
@@ -62,7 +62,7 @@ class Segment:
 class Symbol:
     """`library` and `version` are set for a symbol that a shared library of that version gives."""
 
-    __slots__ = ("name", "defined", "local", "hidden", "library", "version")
+    __slots__ = ("defined", "hidden", "library", "local", "name", "version")
 
     def __init__(self, name: str, info: int, other: int, section: int) -> None:
         self.name = name

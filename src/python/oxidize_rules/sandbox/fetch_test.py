@@ -39,8 +39,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.seen.append((self.path, self.headers.get("Range")))
-        answer = self.server.paths.get(self.path, lambda handler: handler.send_error(404))
-        answer(self)
+        answer = self.server.paths.get(self.path)
+        if answer is None:
+            self.send_error(404)
+        else:
+            answer(self)
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -156,8 +156,8 @@ class Explainer:
 
     def __init__(self, request: dict[str, Any], sysroot: dict[str, Any]) -> None:
         self.request, self.sysroot = request, sysroot
-        self.owners = {path: owner for path, owner in request["objects"]}
-        self.owners.update({path: owner for path, owner in request["static_libraries"]})
+        self.owners = dict(request["objects"])
+        self.owners.update(dict(request["static_libraries"]))
         self.versions: dict[str, tuple[int, ...]] | None = None
 
     def owner(self, file: str) -> str:

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 
@@ -102,9 +102,8 @@ class Sandbox:
             [sys.executable, "-s", "-m", "oxidize_rules.sandbox.link", "request.json"],
             cwd=self.folder,
             env={"PYTHONPATH": SOURCES, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
+            capture_output=True,
+            text=True,
             check=False,
         )
 
@@ -124,8 +123,8 @@ def libc(request: Any) -> str:
 
 
 @pytest.fixture
-def box(tmp_path: Path, toolchain: Path, libc: str) -> Iterator[Sandbox]:
-    yield Sandbox(tmp_path / "box", toolchain, libc)
+def box(tmp_path: Path, toolchain: Path, libc: str) -> Sandbox:
+    return Sandbox(tmp_path / "box", toolchain, libc)
 
 
 def test_an_executable_that_runs_and_keeps_its_promises(box: Sandbox, libc: str) -> None:
@@ -203,8 +202,17 @@ def test_a_library_that_needs_a_later_glibc(tmp_path: Path, toolchain: Path) -> 
     box.compile("later", "int later_only(void) { return 1; }\n", "-fPIC")
     (box.folder / "versions.map").write_text("GLIBC_2.30 { later_only; };\n")
     subprocess.run(
-        ["__zig/ziglang/zig", "ld.lld", "-shared", "-soname", "libm.so.6"]
-        + ["--version-script=versions.map", "-o", "later.so", "later.o"],
+        [
+            "__zig/ziglang/zig",
+            "ld.lld",
+            "-shared",
+            "-soname",
+            "libm.so.6",
+            "--version-script=versions.map",
+            "-o",
+            "later.so",
+            "later.o",
+        ],
         cwd=box.folder,
         check=True,
     )

@@ -105,9 +105,9 @@ def chosen_extensions(
 def link_parts(distribution: PythonDistribution, extensions: Iterable[Extension]) -> LinkParts:
     """Everything that goes into a link. Where two need one file, the first one owns it."""
     extensions = tuple(extensions)
-    objects = {path: CORE for path in distribution.core_objects}
+    objects = dict.fromkeys(distribution.core_objects, CORE)
     static_libraries: dict[str, str] = {}
-    system_libraries = {name: CORE for name in distribution.core_system_libraries}
+    system_libraries = dict.fromkeys(distribution.core_system_libraries, CORE)
     for extension in extensions:
         owner = f"the extension module `{extension.name}`"
         for found, names in (
