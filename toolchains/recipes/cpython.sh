@@ -14,7 +14,7 @@ export PYTHONHASHSEED=0
 # The order is configure's: the last -O counts. These are the flags of all objects.
 export CFLAGS="$CFLAGS -O3" OPT="-DNDEBUG -fwrapv -Wall"
 export CPPFLAGS="-I$deps/include" LDFLAGS="-L$deps/lib"
-export LDFLAGS_NODIST="-Wl,--gc-sections -Wl,-s" READELF=: STRIP=: MODULE_BUILDTYPE=static
+export LDFLAGS_NODIST="-Wl,--gc-sections -Wl,-z,now -Wl,-s" READELF=: STRIP=: MODULE_BUILDTYPE=static
 # Stated rather than searched: the build machine's own libraries must not be found.
 export ZLIB_CFLAGS=" " ZLIB_LIBS=-lz BZIP2_CFLAGS=" " BZIP2_LIBS=-lbz2
 export LIBLZMA_CFLAGS=" " LIBLZMA_LIBS=-llzma LIBFFI_CFLAGS=" " LIBFFI_LIBS=-lffi
@@ -23,8 +23,11 @@ export PANEL_CFLAGS="-I$deps/include/ncursesw" PANEL_LIBS="-lpanelw -lncursesw"
 export LIBEDIT_CFLAGS=" " LIBEDIT_LIBS="-ledit -lncursesw"
 export LIBUUID_CFLAGS="-I$deps/include/uuid" LIBUUID_LIBS=-luuid
 export LIBSQLITE3_CFLAGS=" " LIBSQLITE3_LIBS="-lsqlite3 -lm -ldl"
-# What configure would find out by asking the build machine's kernel and network.
+# What configure would find out by asking the build machine: its kernel, its network, /dev/shm.
 export ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no ac_cv_buggy_getaddrinfo=no
+export ac_cv_posix_semaphores_enabled=yes ac_cv_broken_sem_getvalue=no ac_cv_working_tzset=yes
+# Where it would write down the build machine's programs.
+export INSTALL="install -c" MKDIR_P="mkdir -p" PYTHON_FOR_REGEN=python3
 
 case $TARGET_TRIPLE in
   *-musl)
