@@ -1,4 +1,4 @@
-"""The `python_distribution_archive` target: an archive with everything an executable is made from."""
+"""The `python_distribution_archive` target: what executables are made from."""
 
 from __future__ import annotations
 
@@ -73,6 +73,25 @@ class ArchiveSourceField(StringField):
         Either this or `url` must be set.
         """
     )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        if value is None or value.startswith("//") or ":" in value:
+            return value
+        if value.startswith("/") or ".." in value.split("/") or not value.strip("./"):
+            raise InvalidFieldException(
+                softwrap(
+                    f"""
+                    The `{cls.alias}` field of the `python_distribution_archive` target {address}
+                    is `{value}`, but a file beside the BUILD file or below it is expected, or the
+                    address of a target.
+
+                    To fix, put the file there, or name the address of a `file` target for it.
+                    """
+                )
+            )
+        return value
 
 
 class ArchiveSha256Field(StringField):

@@ -6,8 +6,8 @@
 MEMBERS is the list of the archive's files (see `unpack.py`). OUTPUT is JSON with the fields of
 `util_rules/distribution.py: PythonDistribution`.
 
-The format is python-build-standalone's (docs/distributions.rst there), versions 7 and 8. Unknown keys
-and nulls are tolerated, as are the defects that released archives are known to have:
+The format is python-build-standalone's (docs/distributions.rst there), versions 7 and 8. Unknown
+keys and nulls are tolerated, as are the defects that released archives are known to have:
 
 - `core.static_lib` and `core.shared_lib` name files that do not exist: they are not used;
 - `object_file_format` has a stray `%`, `glibc-max-symbol-version` a stray `)`;
@@ -110,7 +110,9 @@ def links_of(links: Optional[Sequence[Dict[str, Any]]]) -> Tuple[List[str], List
         if link.get("path_static"):
             static.append(str(link["path_static"]))
         elif link.get("name"):
-            system.append(str(link["name"]).lstrip(":"))
+            # `:libatomic.a` is the linker's way to name a file.
+            named = re.fullmatch(r":lib(.+)\.(?:a|so)", str(link["name"]))
+            system.append(named.group(1) if named else str(link["name"]))
     return static, system
 
 
@@ -165,7 +167,7 @@ def normalize(content: Dict[str, Any], members: Sequence[str]) -> Dict[str, Any]
         "Its objects are not optimised and need the debug ABI: use `noopt`, `lto` or `pgo+lto`.",
     )
     expect(
-        "t" not in abi,
+        "t" not in abi and "freethreaded" not in options.split("+"),
         "a free-threaded build",
         "a build with the GIL",
         "Use the archive without `freethreaded` in its name.",
@@ -213,7 +215,13 @@ def normalize(content: Dict[str, Any], members: Sequence[str]) -> Dict[str, Any]
         "licenses": [str(one) for one in content.get("licenses") or ()],
         "license_path": content.get("license_path"),
     }
-    files.present([str(result["python_exe"]), f"{result['stdlib_path']}/os.py"])
+    files.present(
+        [
+            str(result["python_exe"]),
+            f"{result['stdlib_path']}/os.py",
+            f"{result['include_path']}/Python.h",
+        ]
+    )
     if files.missing:
         more = f" and {len(files.missing) - SHOWN} more" if len(files.missing) > SHOWN else ""
         raise UserError(
@@ -238,14 +246,14 @@ def main(argv: list[str]) -> None:
     try:
         with open(options.metadata, encoding="utf-8") as stream:
             content = json.load(stream)
-    except ValueError as error:  # JSON and UTF-8 errors alike
+    except (ValueError, RecursionError) as error:  # JSON and UTF-8 errors alike
         raise UserError(f"PYTHON.json is not JSON: {error}. The archive is damaged.") from error
     expect(isinstance(content, dict), "a list or a value", "an object", "The archive is damaged.")
     with open(options.members, encoding="utf-8", errors="surrogateescape") as stream:
         members = stream.read().split("\n")[:-1]
     try:
         result = normalize(content, members)
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise UserError(
             f"PYTHON.json does not have the shape that its format describes ({error!r}). Use an "
             "archive of python-build-standalone, or one that was written in its format."

@@ -7,8 +7,8 @@ OUTPUT becomes a folder with the members below `python/` (without that part of t
 everything has been checked, so that it is complete or absent.
 
 Refused, each with its own message: another size or hash than expected, what is not zstd or not tar,
-truncated data, members that lead out of the tree (absolute, `..`, through links), devices and FIFOs,
-duplicates, and more than the bounds below.
+truncated data, members that lead out of the tree (absolute, `..`, through links), devices, FIFOs
+and sparse files, duplicates, names that are not plain text, and more than the bounds below.
 """
 
 from __future__ import annotations
@@ -35,9 +35,21 @@ TOP = "python"
 METADATA = "PYTHON.json"
 MEMBERS = "members.txt"
 CHUNK = 1 << 20
+# Compressed bytes that are decompressed at once: 4 of them can stand for 128 KiB (RFC 8878, RLE
+# blocks), so that no more than 128 MiB appear before the bounds are checked.
+FEED = 4096
+TAR_BLOCK = 512
 
 # What the tar module raises for broken headers, besides its own errors.
-BROKEN_TAR = (tarfile.TarError, EOFError, ValueError, OverflowError, KeyError, IndexError)
+BROKEN_TAR = (
+    tarfile.TarError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RecursionError,  # a long row of extended headers
+    ValueError,
+)
 
 
 def check_file(path: str, sha256: Optional[str], size: Optional[int]) -> None:
@@ -56,8 +68,9 @@ def check_file(path: str, sha256: Optional[str], size: Optional[int]) -> None:
             digest.update(chunk)
     if digest.hexdigest() != sha256:
         raise UserError(
-            f"the archive has the wrong hash: found sha256 {digest.hexdigest()}, expected {sha256}. "
-            "It is not the file that was pinned: check where it comes from, then correct `sha256`."
+            f"the archive has the wrong hash: found sha256 {digest.hexdigest()}, expected "
+            f"{sha256}. It is not the file that was pinned: check where it comes from, then "
+            "correct `sha256`."
         )
 
 
@@ -73,8 +86,9 @@ class ZstdReader:
         self._frame = self._decompressor.decompressobj()
         self._begun = False
         self._buffer = bytearray()
-        self._total = 0
         self._ended = False
+        self.total = 0  # decompressed bytes so far
+        self.content_end = 0  # the position after the last of them that is not zero
 
     def read(self, size: int) -> bytes:
         while len(self._buffer) < size and not self._ended:
@@ -89,7 +103,7 @@ class ZstdReader:
             pass
 
     def _fill(self) -> None:
-        chunk = self._stream.read(CHUNK // 4)
+        chunk = self._stream.read(FEED)
         if not chunk:
             if self._begun and not self._frame.eof:
                 raise UserError(
@@ -106,24 +120,29 @@ class ZstdReader:
                     f"the archive is not intact zstd data ({error}); expected a `.tar.zst`. "
                     "Download it again, or check that this is a *full* archive."
                 ) from error
-            self._total += len(plain)
-            if self._total > MAX_TOTAL:
+            content = plain.rstrip(b"\0")
+            if content:
+                self.content_end = self.total + len(content)
+            self.total += len(plain)
+            if self.total > MAX_TOTAL:
                 raise UserError(
                     f"the archive unpacks to more than {MAX_TOTAL} bytes, the largest size that is "
                     "accepted. It is not a Python distribution."
                 )
             self._buffer += plain
             chunk = b""
-            if self._frame.eof and self._frame.unused_data:
+            if self._frame.eof:
                 chunk = self._frame.unused_data
-                self._frame, self._begun = self._decompressor.decompressobj(), False
-            elif self._frame.eof:
                 self._frame, self._begun = self._decompressor.decompressobj(), False
 
 
 def relative_name(name: str) -> str:
     """The member's name below `python/`, "" for that folder itself. Raises UserError."""
-    if name.startswith("/") or "\0" in name:
+    if not name.isprintable():  # control characters, bytes that are not UTF-8
+        raise UserError(
+            f"the archive's member {name!a} has a name with characters that are not text; refused."
+        )
+    if name.startswith("/"):
         raise UserError(f"the archive's member `{name}` has an absolute name; refused.")
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts:
@@ -136,6 +155,19 @@ def relative_name(name: str) -> str:
     return "/".join(parts[1:])
 
 
+def too_many_members() -> UserError:
+    return UserError(
+        f"the archive has more than {MAX_MEMBERS} members, the most that are accepted. It is not a "
+        "Python distribution."
+    )
+
+
+def leads_out(name: str, target: str) -> UserError:
+    return UserError(
+        f"the archive's member `{name}` is a link to `{target}`, out of the archive; refused."
+    )
+
+
 class Tree:
     """The folder that is being written, and what is known to be in it."""
 
@@ -143,6 +175,11 @@ class Tree:
         self.root = root
         self.kinds: Dict[str, str] = {"": "folder"}
         os.mkdir(root)
+
+    def _note(self, name: str, kind: str) -> None:
+        self.kinds[name] = kind
+        if len(self.kinds) > MAX_MEMBERS:  # folders that no member stands for count too
+            raise too_many_members()
 
     def _add(self, name: str, kind: str) -> str:
         """Notes a new entry, whose folders are real ones, and gives its path."""
@@ -154,13 +191,13 @@ class Tree:
             known = self.kinds.get(folder)
             if known is None:
                 os.mkdir(os.path.join(self.root, folder))
-                self.kinds[folder] = "folder"
+                self._note(folder, "folder")
             elif known != "folder":
                 raise UserError(
                     f"the archive's member `{name}` would be written through the {known} "
                     f"`{folder}`; refused."
                 )
-        self.kinds[name] = kind
+        self._note(name, kind)
         return os.path.join(self.root, name)
 
     def add_folder(self, name: str) -> None:
@@ -183,7 +220,9 @@ class Tree:
                 left -= len(chunk)
 
     def add_symlink(self, name: str, target: str) -> None:
-        self._check_link(name, os.path.join(os.path.dirname(name), target), target)
+        normal = os.path.normpath(os.path.join(os.path.dirname(name), target))
+        if not target.isprintable() or normal.startswith("/") or normal.split("/")[0] == "..":
+            raise leads_out(name, target)
         os.symlink(target, self._add(name, "link"))
 
     def add_hardlink(self, name: str, target: str) -> None:
@@ -194,13 +233,15 @@ class Tree:
             )
         os.link(os.path.join(self.root, target), self._add(name, "file"))
 
-    @staticmethod
-    def _check_link(name: str, joined: str, target: str) -> None:
-        normal = os.path.normpath(joined)
-        if target.startswith("/") or normal == ".." or normal.startswith("../"):
-            raise UserError(
-                f"the archive's member `{name}` is a link to `{target}`, out of the archive; refused."
-            )
+    def check_links(self) -> None:
+        """Follows every link: one may lead out only by way of another. Nothing was written through
+        any of them. Raises UserError."""
+        root = os.path.realpath(self.root)
+        for name, kind in self.kinds.items():
+            if kind == "link":
+                path = os.path.join(root, name)
+                if not f"{os.path.realpath(path)}/".startswith(f"{root}/"):
+                    raise leads_out(name, os.readlink(path))
 
     def files(self) -> str:
         return "".join(f"{name}\n" for name, kind in sorted(self.kinds.items()) if kind != "folder")
@@ -212,11 +253,11 @@ def add_member(tar: tarfile.TarFile, member: tarfile.TarInfo, tree: Tree) -> Non
         tree.add_folder(name)
     elif not name:
         raise UserError(f"the archive's member `{member.name}` should be a folder; refused.")
-    elif member.isreg():
+    elif member.isreg() and not member.issparse():  # a sparse file's size costs nothing to claim
         if member.size > MAX_MEMBER:
             raise UserError(
-                f"the archive's member `{name}` has {member.size} bytes, more than the {MAX_MEMBER} "
-                "that are accepted."
+                f"the archive's member `{name}` has {member.size} bytes, more than the "
+                f"{MAX_MEMBER} that are accepted."
             )
         content = tar.extractfile(member)
         assert content is not None
@@ -227,7 +268,8 @@ def add_member(tar: tarfile.TarFile, member: tarfile.TarInfo, tree: Tree) -> Non
         tree.add_hardlink(name, relative_name(member.linkname))
     else:
         raise UserError(
-            f"the archive's member `{name}` is a device, a FIFO or of another special kind; refused."
+            f"the archive's member `{name}` is a device, a FIFO, sparse or of another special "
+            "kind; refused."
         )
 
 
@@ -238,22 +280,30 @@ def unpack(path: str, root: str) -> None:
         reader = ZstdReader(stream)
         count = 0
         try:
-            with tarfile.open(fileobj=reader, mode="r|", bufsize=CHUNK) as tar:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=reader, mode="r|", bufsize=CHUNK) as tar:  # type: ignore[arg-type]
                 for member in tar:
                     count += 1
                     if count > MAX_MEMBERS:
-                        raise UserError(
-                            f"the archive has more than {MAX_MEMBERS} members, the most that are "
-                            "accepted. It is not a Python distribution."
-                        )
+                        raise too_many_members()
                     add_member(tar, member, tree)
-                    tar.members = []  # the tar module would keep them all  # type: ignore[attr-defined]
+                    # The tar module would keep them all.
+                    tar.members = []  # type: ignore[attr-defined]
         except BROKEN_TAR as error:
             raise UserError(
                 f"the archive's content is not an intact tar ({error}): broken after {count} "
                 "members. Download it again."
             ) from error
         reader.drain()
+        # The tar module takes a broken header, or none at all, for the archive's end.
+        end = tar.offset
+        if reader.total < end + TAR_BLOCK or reader.content_end > end:
+            raise UserError(
+                f"the archive's content is not an intact tar: after {count} members there is no "
+                "end mark. Download it again."
+            )
+    tree.check_links()
+    if MEMBERS in tree.kinds:
+        raise UserError(f"the archive has a member `{TOP}/{MEMBERS}`, which is no name for one.")
     if tree.kinds.get(METADATA) != "file":
         raise UserError(
             f"the archive has no `{TOP}/{METADATA}`. Expected a *full* archive of "

@@ -6,8 +6,10 @@ The distribution's files come in parts, so that each later step takes only what 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Iterable, Mapping, Optional, Tuple
+from urllib.parse import unquote, urlsplit
 
 from pants.core.target_types import FileSourceField, ResourceSourceField
 from pants.engine.addresses import Address, UnparsedAddressInputs
@@ -165,6 +167,12 @@ def names_a_target(source: str) -> bool:
     return ":" in source or source.startswith("//")
 
 
+def download_name(url: str) -> str:
+    """What a URL's file is called: its last part, without what no file name should have."""
+    name = unquote(urlsplit(url).path).rstrip("/").rsplit("/", 1)[-1]
+    return re.sub(r"[^\w.+-]", "_", name, flags=re.ASCII).lstrip(".-") or "distribution.tar.zst"
+
+
 def _source_error(fields: DistributionArchiveFieldSet, found: str, remedy: str) -> OxidizeError:
     return OxidizeError(
         softwrap(
@@ -241,8 +249,8 @@ async def get_distribution_archive(request: DistributionArchiveRequest) -> Distr
     if not DistributionArchiveFieldSet.is_applicable(wrapped.target):
         raise OxidizeError(
             f"{request.address} is a `{wrapped.target.alias}` target, but a "
-            f"`{PythonDistributionArchiveTarget.alias}` is expected as a distribution. To fix, name "
-            f"one (its `{ArchiveSourceField.alias}` may be {request.address})."
+            f"`{PythonDistributionArchiveTarget.alias}` is expected as a distribution. To fix, "
+            f"name one (its `{ArchiveSourceField.alias}` may be {request.address})."
         )
     fields = DistributionArchiveFieldSet.create(wrapped.target)
     if fields.url.value is None:
@@ -255,7 +263,7 @@ async def get_distribution_archive(request: DistributionArchiveRequest) -> Distr
     fetched = await fetch_file(
         FetchRequest(
             where=str(fields.address),
-            filename=fields.url.value.rsplit("/", 1)[-1].replace("%2B", "+"),
+            filename=download_name(fields.url.value),
             urls=(fields.url.value,),
             debian_path=None,
             sha256=fields.sha256.value,
@@ -358,8 +366,9 @@ def check_object_format(address: str, object_format: str, llvm_version: str) -> 
     if int(writer.split(".")[0]) > int(llvm_version.split(".")[0]):
         raise OxidizeError(
             f"{address}: its objects are bitcode of LLVM {writer}, found a toolchain with LLVM "
-            f"{llvm_version}, expected LLVM {writer.split('.')[0]} or newer. To fix, use an archive "
-            "with ELF objects (build option `noopt+static`), or a newer `[zig].version`."
+            f"{llvm_version}, expected LLVM {writer.split('.')[0]} or newer. To fix, use an "
+            "archive with ELF objects (build option `noopt+static`), or a newer "
+            "`[oxidize-zig].version`."
         )
 
 
@@ -471,7 +480,7 @@ def _extension(one: Mapping[str, Any]) -> Extension:
 # -----------------------------------------------------------------------------------------------
 
 
-class InferArchiveSourceRequest(InferDependenciesRequest):
+class InferArchiveSourceRequest(InferDependenciesRequest):  # type: ignore[type-arg]
     infer_from = DistributionArchiveFieldSet
 
 
