@@ -163,7 +163,21 @@ class ExcludeExtensionsField(StringSequenceField):
         Extension modules of the standard library to leave out, by name, such as `_sqlite3`.
 
         What only they need is not linked either. Importing such a module then fails with
-        `ModuleNotFoundError`.
+        `ModuleNotFoundError`. Left out in any case: see the `include_extensions` field.
+        """
+    )
+
+
+class IncludeExtensionsField(StringSequenceField):
+    alias = "include_extensions"
+    help = help_text(
+        """
+        Extension modules to build in that are left out by default, where the distribution has them:
+
+          * `_dbm`: it links Berkeley DB, whose licence (Sleepycat) asks you to publish the source
+            of the whole executable;
+          * `_tkinter`: it needs the files of Tcl and Tk beside the executable, and X11;
+          * those of CPython's own tests, such as `_testcapi` and `_ctypes_test`.
         """
     )
 
@@ -381,6 +395,7 @@ class OxidizedBinaryTarget(Target):
         RestartableField,
         IncludeSourcesField,
         ExcludeExtensionsField,
+        IncludeExtensionsField,
         BytecodeOptimizationField,
         InterpreterConfigField,
         AllocatorField,
@@ -418,6 +433,7 @@ class OxidizedBinaryFieldSet(PackageFieldSet, RunFieldSet):
     environment: EnvironmentField
     include_sources: IncludeSourcesField
     exclude_extensions: ExcludeExtensionsField
+    include_extensions: IncludeExtensionsField
     bytecode_optimization: BytecodeOptimizationField
     interpreter_config: InterpreterConfigField
     allocator: AllocatorField

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Iterable, Optional, Tuple
 
 from pants.engine.addresses import Address
@@ -34,17 +35,31 @@ from oxidize_rules.util_rules.zig import ZIG_DIR, ZigToolchainRequest, prepare_z
 INITTAB_OBJECT = "inittab.o"
 CORE = "the interpreter"
 
+# What a distribution may have built in, but an executable has only if it asks for it. By name, as
+# in `fnmatch`. Static release archives have all of them.
+DEFAULT_EXCLUDED = (
+    "_dbm",  # Berkeley DB: its licence (Sleepycat) asks for the source of whatever it is linked to
+    "_tkinter",  # needs Tcl's and Tk's own files beside it, and X11
+    # CPython's own tests and examples.
+    "_ctypes_test",
+    "_test*",
+    "_xxtestfuzz",
+    "xxlimited*",
+    "xxsubtype",
+)
+
 
 @dataclass(frozen=True)
 class InittabRequest:
-    """`excluded` are names of extension modules to leave out; `where` is the address that asks
-    and `field` its field, for messages. `glibc_floor` is the executable's; None on musl."""
+    """`excluded` are names of extension modules to leave out, `included` those to keep of
+    `DEFAULT_EXCLUDED`; `where` is the address that asks, for messages. `glibc_floor` is the
+    executable's; None on musl."""
 
     distribution: Address
     glibc_floor: Optional[str]
     excluded: Tuple[str, ...] = ()
     where: str = ""
-    field: str = "exclude_extensions"
+    included: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,26 +95,46 @@ def chosen_extensions(
 ) -> Tuple[Extension, ...]:
     """The extensions without the excluded ones, in CPython's order: those of the core last.
 
-    Raises OxidizeError for a name that the distribution does not have, or cannot do without.
+    Raises OxidizeError for a name that the distribution does not have, or cannot do without, and
+    for one that is both included and excluded.
     """
     by_name = {extension.name: extension for extension in distribution.extensions}
+    for field, names in (
+        ("exclude_extensions", request.excluded),
+        ("include_extensions", request.included),
+    ):
+        for name in names:
+            if name not in by_name:
+                raise OxidizeError(
+                    f"{request.where}: `{field}` names `{name}`, which is not an extension module "
+                    f"built into {distribution.address}.{_similar(name, by_name)}"
+                )
     for name in request.excluded:
-        extension = by_name.get(name)
-        if extension is None:
-            similar = get_close_matches(name, by_name)
-            hint = f" Did you mean {' or '.join(f'`{one}`' for one in similar)}?" if similar else ""
+        if name in request.included:
             raise OxidizeError(
-                f"{request.where}: `{request.field}` names `{name}`, which is not an extension "
-                f"module built into {distribution.address}.{hint}"
+                f"{request.where}: both `exclude_extensions` and `include_extensions` name "
+                f"`{name}`. Remove it from one of them."
             )
-        if extension.required or extension.in_core:
+        if by_name[name].required or by_name[name].in_core:
             raise OxidizeError(
-                f"{request.where}: `{request.field}` names `{name}`, but the interpreter cannot "
+                f"{request.where}: `exclude_extensions` names `{name}`, but the interpreter cannot "
                 "start without it. Remove it from the field."
             )
-    excluded = set(request.excluded)
-    chosen = (one for name, one in by_name.items() if name not in excluded)
+    left_out = {name for name in by_name if excluded_by_default(by_name[name])}
+    left_out = left_out.difference(request.included).union(request.excluded)
+    chosen = (one for name, one in by_name.items() if name not in left_out)
     return tuple(sorted(chosen, key=lambda one: (one.in_core, one.name)))
+
+
+def excluded_by_default(extension: Extension) -> bool:
+    if extension.required or extension.in_core:
+        return False
+    return any(fnmatchcase(extension.name, pattern) for pattern in DEFAULT_EXCLUDED)
+
+
+def _similar(name: str, names: Iterable[str]) -> str:
+    similar = get_close_matches(name, list(names))
+    return f" Did you mean {' or '.join(f'`{one}`' for one in similar)}?" if similar else ""
 
 
 def link_parts(distribution: PythonDistribution, extensions: Iterable[Extension]) -> LinkParts:

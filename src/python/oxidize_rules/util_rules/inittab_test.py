@@ -12,6 +12,7 @@ from oxidize_rules.util_rules.inittab import (
     InittabRequest,
     OwnedFile,
     chosen_extensions,
+    excluded_by_default,
     link_parts,
 )
 from oxidize_rules.util_rules.runtime import runtime_sources, symbol_list
@@ -34,6 +35,14 @@ def extension(name: str, **fields: Any) -> Extension:
     return Extension(**{**defaults, **fields})
 
 
+# As static release archives of python-build-standalone have them.
+LEFT_OUT = (
+    *("_ctypes_test", "_dbm", "_testbuffer", "_testcapi", "_testclinic", "_testclinic_limited"),
+    *("_testexternalinspection", "_testimportmultiple", "_testinternalcapi", "_testlimitedcapi"),
+    *("_testmultiphase", "_testsinglephase", "_tkinter", "_xxtestfuzz"),
+    *("xxlimited", "xxlimited_35", "xxsubtype"),
+)
+
 DISTRIBUTION: Any = SimpleNamespace(
     address="//toolchains:cpython",
     core_objects=("build/Python/ceval.o", "build/Modules/main.o"),
@@ -45,18 +54,51 @@ DISTRIBUTION: Any = SimpleNamespace(
         extension("cmath", objects=("build/c.o", "build/_math.o"), system_libraries=("m",)),
         extension("_ssl", static_libraries=("build/lib/libssl.a", "build/lib/libcrypto.a")),
         extension("_hashlib", static_libraries=("build/lib/libcrypto.a",)),
+        extension("_dbm", static_libraries=("build/lib/libdb.a",)),
+        *(extension(name) for name in LEFT_OUT if name != "_dbm"),
     ),
 )
 
 
-def choose(*excluded: str) -> list[str]:
-    request = InittabRequest(Address("toolchains"), None, excluded, where="//app:bin")
+def choose(*excluded: str, included: tuple[str, ...] = ()) -> list[str]:
+    request = InittabRequest(Address("toolchains"), None, excluded, "//app:bin", included)
     return [one.name for one in chosen_extensions(request, DISTRIBUTION)]
 
 
 def test_the_core_comes_last_as_in_cpython() -> None:
     assert choose() == ["_hashlib", "_ssl", "cmath", "math", "posix", "sys"]
     assert choose("_ssl", "math") == ["_hashlib", "cmath", "posix", "sys"]
+
+
+def test_what_is_left_out_unless_asked_for() -> None:
+    assert choose(included=("_dbm", "_ssl"))[:3] == ["_dbm", "_hashlib", "_ssl"]
+    assert not {*choose(included=("_dbm",))}.intersection(LEFT_OUT) - {"_dbm"}
+    assert choose("_tkinter") == choose()
+
+
+def test_what_is_left_out_is_not_linked() -> None:
+    request = InittabRequest(Address("toolchains"), None)
+    parts = link_parts(DISTRIBUTION, chosen_extensions(request, DISTRIBUTION))
+    linked = {one.name for one in (*parts.objects, *parts.static_libraries)}
+    assert not linked.intersection(f"build/Modules/{name}.o" for name in LEFT_OUT)
+    assert "build/lib/libdb.a" not in linked
+
+
+def test_a_required_module_stays_whatever_its_name() -> None:
+    assert not excluded_by_default(extension("_testing", required=True))
+    assert excluded_by_default(extension("_testing"))
+
+
+@pytest.mark.parametrize(
+    ("included", "message"),
+    [
+        ("_dmb", r"//app:bin: `include_extensions` names `_dmb`.*toolchains:cpython.*`_dbm`\?"),
+        ("_ssl", "both `exclude_extensions` and `include_extensions` name `_ssl`"),
+    ],
+)
+def test_what_cannot_be_included(included: str, message: str) -> None:
+    with pytest.raises(OxidizeError, match=message):
+        choose("_ssl", included=(included,))
 
 
 @pytest.mark.parametrize(

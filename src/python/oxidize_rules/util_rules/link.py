@@ -97,6 +97,7 @@ class LinkRequest:
     output_filename: str
     objects: Tuple[LinkObject, ...]
     excluded_extensions: Tuple[str, ...] = ()
+    included_extensions: Tuple[str, ...] = ()
     strip: bool = True
     link_args: Tuple[str, ...] = ()
     link_map: bool = False
@@ -163,7 +164,13 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
     runtime, inittab = await concurrently(
         compile_runtime(RuntimeObjectsRequest(address, floor), **implicitly()),
         compile_inittab(
-            InittabRequest(address, floor, request.excluded_extensions, request.where),
+            InittabRequest(
+                address,
+                floor,
+                request.excluded_extensions,
+                request.where,
+                request.included_extensions,
+            ),
             **implicitly(),
         ),
     )
