@@ -13,7 +13,7 @@ import sys
 from applications import ROOT, TRIPLES, package_one, prepare_peers, unpack_distribution
 from measure import interleave, table
 
-DISTRIBUTION = "toolchains:cpython-3.13-x86_64-{libc}"
+DISTRIBUTION = "toolchains:python3.13-{libc}"
 
 
 def main() -> None:
