@@ -24,7 +24,7 @@ import zstandard
 
 from oxidize_rules.sandbox.errors import UserError, run
 
-# The largest archives known (debug builds with LTO) unpack to about 1.2 GB and 6,600 members.
+# For comparison: a static release archive has 258 MB in 6,480 members, one for glibc 6,574 members.
 MAX_TOTAL = 4 * 1024**3
 MAX_MEMBER = 1024**3
 MAX_MEMBERS = 50_000
