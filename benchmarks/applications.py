@@ -116,9 +116,11 @@ def unpack_distribution(address: str) -> Path:
 
         folder.mkdir(parents=True, exist_ok=True)
         decompressor = zstandard.ZstdDecompressor()
-        with archive.open("rb") as stream, decompressor.stream_reader(stream) as raw, tarfile.open(
-            fileobj=raw, mode="r|"
-        ) as tar:
+        with (
+            archive.open("rb") as stream,
+            decompressor.stream_reader(stream) as raw,
+            tarfile.open(fileobj=raw, mode="r|") as tar,
+        ):
             tar.extractall(folder)
         call(python, "-m", "compileall", "-q", folder / "python/install/lib/python3.13")
     return python
