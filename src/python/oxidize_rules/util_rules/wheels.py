@@ -6,6 +6,7 @@ the wheels that the binary's requirements need. Nothing is built and no package'
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -265,17 +266,46 @@ _PIP_NO_VERSION = re.compile(
     r" ([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?\s*[^\s(;]*)"
 )
 
+# Pip's report of a conflict. It also says so of a version that has no fitting file.
+_PIP_PINNED = re.compile(r"The user requested \(constraint\) (\S.*)")
+_PIP_WANTED = re.compile(r"(?:The user requested|depends on) (?!\(constraint\))(\S.*)")
+
+
+def _requirements(texts: Iterable[str]) -> List[Requirement]:
+    found = []
+    for text in sorted({text.strip() for text in texts}):
+        with contextlib.suppress(InvalidRequirement):
+            found.append(Requirement(text))
+    return found
+
+
+def pinned_without_file(output: str) -> List[str]:
+    """The pins that pip calls conflicting although all that is wanted of them allows them."""
+    wanted = _requirements(_PIP_WANTED.findall(output))
+    return [
+        str(pin)
+        for pin in _requirements(_PIP_PINNED.findall(output))
+        if all(
+            one.specifier.contains(specifier.version, prereleases=True)
+            for one in wanted
+            for specifier in pin.specifier
+            if canonicalize_name(one.name) == canonicalize_name(pin.name)
+        )
+    ]
+
 
 def pex_failure(request: WheelsRequest, output: str, lock: str) -> OxidizeError:
     """The user's error for a failed run of pex, whose standard error is `output`."""
-    missing = sorted(set(_PIP_NO_VERSION.findall(output)))
+    missing = sorted({*_PIP_NO_VERSION.findall(output), *pinned_without_file(output)})
     # Pex first gets the pip that `[python].pip_version` wants: that is no requirement of ours.
     if missing and not any(package.startswith("pip==") for package in missing):
         return no_fitting_wheel(request, {package.strip(): () for package in missing})
     lines = [line for line in output.splitlines() if line.strip()]
     return OxidizeError(
         f"{request.address}: could not get its third-party wheels for `{request.target_triple}` "
-        f"(Python {request.python_version}) from {lock}. Pex says:\n" + "\n".join(lines[-30:])
+        f"(Python {request.python_version}) from {lock}. Pex says:\n"
+        + "\n".join(lines[-30:])
+        + "\nTo fix, mend what pex names; if versions conflict, write the lock file anew."
     )
 
 

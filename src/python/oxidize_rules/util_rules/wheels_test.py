@@ -17,6 +17,7 @@ from oxidize_rules.util_rules.wheels import (
     parse_pex_lock,
     parse_requirements_lock,
     pex_failure,
+    pinned_without_file,
     unfit_artifacts,
 )
 
@@ -116,6 +117,23 @@ def test_failure_of_pex(output: str, parts: List[str]) -> None:
     message = str(pex_failure(REQUEST, output, LOCK))
     for part in ("src/app:bin", "x86_64-unknown-linux-musl", *parts):
         assert part in message
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("The user requested leaf>=1", ["leaf==1.0"]),
+        ("top 1.0 depends on Leaf<2", ["leaf==1.0"]),
+        ("The user requested leaf>=2", []),
+        ("top 1.0 depends on leaf!=1.0", []),
+        ("The user requested leaf @ https://example.org/leaf.zip", ["leaf==1.0"]),
+    ],
+)
+def test_a_pin_without_a_file_is_no_conflict(wanted: str, found: List[str]) -> None:
+    output = f"pip:  The conflict is caused by:\npip:   {wanted}\n"
+    assert pinned_without_file(output) == []
+    output += "pip:   The user requested (constraint) leaf==1.0\n"
+    assert pinned_without_file(output) == found
 
 
 @pytest.mark.parametrize(
