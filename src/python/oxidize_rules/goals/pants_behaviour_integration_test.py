@@ -1,16 +1,24 @@
-"""`oxidized_binary` behaves as other Pants targets do: run, package, the goals that look, help."""
+"""`oxidized_binary` behaves as other Pants targets do: run, package, the goals that look, help.
+
+In a copy of the repository, which takes from Pants' store what the repository has built.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import shutil
 import subprocess
-from typing import Iterator, List
+from typing import Any, Dict, Iterator, List
 
 import pytest
 
-from oxidize_rules.goals.testing_repository import Project, copy_repository
+from oxidize_rules.goals.testing_repository import Outcome, Project, copy_repository
+from oxidize_rules.goals.testing_scratch import MUSL
 
-BUILD = """
+CLI = "testprojects/cli:bin@target_triple=musl"
+BUILD = """\
 python_sources()
 
 oxidized_binary(
@@ -24,27 +32,25 @@ oxidized_binary(
     name="many",
     entry_point="main.py:main",
     argv=parametrize(plain=[], loud=["--loud"]),
-    target_triple=parametrize(
-        musl="x86_64-unknown-linux-musl", gnu="x86_64-unknown-linux-gnu"
-    ),
     environment="here",
 )
 """
-MAIN = """
+# Says which file it is, so that a test can tell two executables apart.
+MAIN = """\
+import hashlib
+import json
 import sys
+
 from helper import SHOWN
 
+
 def main():
-    print(SHOWN, sys.argv[1:])
+    with open("/proc/self/exe", "rb") as file:
+        executable = hashlib.sha256(file.read()).hexdigest()
+    print(json.dumps([SHOWN, sys.argv[1:], executable]))
+    print("said on stderr", file=sys.stderr)
     return 7
 """
-HELP = (
-    "oxidized_binary",
-    "python_distribution_archive",
-    "python_distribution_build",
-    "static_library",
-    "source_archive",
-)
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +60,15 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project.write("testprojects/echo/main.py", MAIN)
     project.write("testprojects/echo/helper.py", 'SHOWN = "echo"\n')
     project.write("environments/BUILD", 'local_environment(name="here")\n')
-    configuration = project.root / "pants.toml"
-    configuration.write_text(
-        configuration.read_text() + '\n[environments-preview.names]\nhere = "//environments:here"\n'
+    settings = (project.root / "pants.toml").read_text()
+    archive = os.environ.get("OXIDIZE_TEST_ARCHIVE")
+    if archive:
+        # While developing: nothing is built from source.
+        build = (project.root / "toolchains/BUILD").read_text()
+        project.write("toolchains/BUILD", build.replace(":python3.13-musl-build", "given.tar.zst"))
+        shutil.copyfile(archive, project.root / "toolchains/given.tar.zst")
+    project.write(
+        "pants.toml", settings + '\n[environments-preview.names]\nhere = "//environments:here"\n'
     )
     try:
         yield project
@@ -68,52 +80,145 @@ def lines(project: Project, *arguments: str) -> List[str]:
     return project.good(*arguments).stdout.splitlines()
 
 
-def test_run_and_package_agree(copy: Project) -> None:
-    copy.good("package", "testprojects/echo:bin")
-    file = copy.root / "dist/chosen/place/echo"
+def said(outcome: Outcome) -> List[Any]:
+    """What the program `echo` printed: a word, its arguments, the sha256 of its executable."""
+    assert outcome.returncode == 7, outcome.log
+    shown: List[Any] = json.loads(outcome.stdout)
+    return shown
+
+
+# -----------------------------------------------------------------------------------------------
+# package and run
+# -----------------------------------------------------------------------------------------------
+
+
+def test_run_is_the_packaged_executable(copy: Project) -> None:
+    shutil.rmtree(copy.root / "dist", ignore_errors=True)
+    outcome = copy.good("package", "testprojects/echo:bin")
+    assert "Wrote dist/chosen/place/echo" in outcome.log
     assert copy.written() == {"chosen/place/echo"}
-    packaged = subprocess.run([str(file), "a", "-b", "c d"], capture_output=True, text=True)
-    run = copy.run("run", "testprojects/echo:bin", "--", "a", "-b", "c d")
-    assert (packaged.returncode, packaged.stdout) == (7, "echo ['a', '-b', 'c d']\n")
+    file = copy.root / "dist/chosen/place/echo"
+    packaged = subprocess.run(
+        [str(file), "a", "-b", "c d"], capture_output=True, text=True, timeout=60
+    )
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert packaged.returncode == 7
+    assert json.loads(packaged.stdout) == ["echo", ["a", "-b", "c d"], sha256]
+
+    run = copy.run("-ldebug", "run", "testprojects/echo:bin", "--", "a", "-b", "c d")
     assert (run.returncode, run.stdout) == (packaged.returncode, packaged.stdout), run.log
+    assert "said on stderr\n" in run.log
+    assert [line for line in run.processes if line.startswith(("Link ", "Compile "))] == []
 
 
-def test_run_links_nothing_that_package_has_linked(copy: Project) -> None:
-    copy.good("package", "testprojects/echo:bin")
-    assert copy.run("-ldebug", "run", "testprojects/echo:bin").processes == []
+@pytest.mark.parametrize("code", [0, 7, 255])
+def test_run_passes_the_exit_code_on(copy: Project, code: int) -> None:
+    outcome = copy.run("run", CLI, "--", "leave", str(code))
+    assert (outcome.returncode, outcome.stdout) == (code, ""), outcome.log
 
 
-def test_targets_are_listed_and_filtered(copy: Project) -> None:
+def test_run_passes_arguments_on(copy: Project) -> None:
+    outcome = copy.run("run", CLI, "--", "leave", "--how", "message")
+    assert outcome.returncode == 1
+    assert "left with a message\n" in outcome.log
+    refused = copy.run("run", CLI, "--", "leave", "--no-such-option")
+    assert refused.returncode == 2
+    assert "--no-such-option" in refused.log
+
+
+def test_package_writes_what_a_tag_chooses(copy: Project) -> None:
+    shutil.rmtree(copy.root / "dist", ignore_errors=True)
+    copy.good("--tag=chosen", "package", "testprojects/echo:")
+    assert copy.written() == {"chosen/place/echo"}
+
+
+def test_one_file_for_each_parametrization(copy: Project) -> None:
+    """Both name an environment in their `environment` field."""
+    shutil.rmtree(copy.root / "dist", ignore_errors=True)
+    copy.good("--tag=-chosen", "package", "testprojects/echo:")
+    files = {f"testprojects.echo/many@argv={name}" for name in ("loud", "plain")}
+    assert copy.written() == files
+    outcome = copy.run("run", "testprojects/echo:many@argv=loud", "--", "word")
+    loud = (copy.root / "dist/testprojects.echo/many@argv=loud").read_bytes()
+    assert said(outcome) == ["echo", ["--loud", "word"], hashlib.sha256(loud).hexdigest()]
+
+
+def test_an_unknown_environment_is_refused(copy: Project) -> None:
+    changed = BUILD.replace('environment="here"', 'environment="nowhere"')
+    copy.write("testprojects/echo/BUILD", changed)
+    try:
+        outcome = copy.run("package", "testprojects/echo:many@argv=loud")
+    finally:
+        copy.write("testprojects/echo/BUILD", BUILD)
+    assert outcome.returncode == 1
+    assert "`nowhere`" in outcome.log
+    assert "testprojects/echo:many@argv=loud" in outcome.log
+    assert "Traceback (most recent call last)" not in outcome.log
+
+
+# -----------------------------------------------------------------------------------------------
+# Goals that look
+# -----------------------------------------------------------------------------------------------
+
+
+def test_list_and_filters(copy: Project) -> None:
     assert lines(copy, "--tag=chosen", "list", "testprojects/echo:") == ["testprojects/echo:bin"]
-    many = lines(copy, "--filter-target-type=oxidized_binary", "list", "testprojects/echo:")
-    assert many == [
+    assert lines(copy, "--filter-target-type=oxidized_binary", "list", "testprojects::") == [
+        "testprojects/cli:bin@target_triple=gnu",
+        "testprojects/cli:bin@target_triple=musl",
         "testprojects/echo:bin",
-        *(
-            f"testprojects/echo:many@argv={argv},target_triple={triple}"
-            for argv in ("loud", "plain")
-            for triple in ("gnu", "musl")
-        ),
+        "testprojects/echo:many@argv=loud",
+        "testprojects/echo:many@argv=plain",
+        "testprojects/hello:bin@target_triple=gnu",
+        "testprojects/hello:bin@target_triple=musl",
+        "testprojects/interpreter:bin@target_triple=gnu",
+        "testprojects/interpreter:bin@target_triple=musl",
     ]
 
 
 def test_peek_shows_the_fields(copy: Project) -> None:
-    (shown,) = json.loads(copy.good("peek", "testprojects/echo:bin").stdout)
-    assert shown["target_type"] == "oxidized_binary"
-    assert shown["output_path"] == "chosen/place/echo"
-    assert shown["target_triple"] == "x86_64-unknown-linux-musl"
-    assert shown["dependencies"] == ["testprojects/echo/main.py"]
+    shown = {
+        one["address"]: one
+        for one in json.loads(copy.good("peek", "testprojects/echo:bin", CLI).stdout)
+    }
+    echo, cli = shown["testprojects/echo:bin"], shown[CLI]
+    assert echo["target_type"] == "oxidized_binary"
+    assert echo["entry_point"] == {"module": "main.py", "function": "main"}
+    assert echo["output_path"] == "chosen/place/echo"
+    assert echo["tags"] == ["chosen"]
+    assert echo["target_triple"] == cli["target_triple"] == MUSL
+    assert echo["dependencies"] == ["testprojects/echo/main.py"]
+    assert (echo["strip"], echo["include_sources"], echo["allocator"]) == (True, True, "default")
 
 
-def test_dependencies_in_both_directions(copy: Project) -> None:
+def test_dependencies(copy: Project) -> None:
     target = "testprojects/echo:bin"
     assert lines(copy, "dependencies", target) == ["testprojects/echo/main.py"]
     assert lines(copy, "dependencies", "--transitive", target) == [
         "testprojects/echo/helper.py",
         "testprojects/echo/main.py",
     ]
+    assert lines(copy, "dependencies", CLI) == ["testprojects/cli/main.py"]
+    everything = lines(copy, "dependencies", "--transitive", CLI)
+    assert "testprojects/cli/cli_app/commands/leave.py" in everything
+    assert "testprojects/cli/cli_app/data/schema.sql" in everything
+    assert any(line.endswith("#click") for line in everything), everything
+    assert not any("echo" in line for line in everything)
+
+
+def test_dependents(copy: Project) -> None:
+    assert "testprojects/echo/main.py" in lines(copy, "dependents", "testprojects/echo/helper.py")
     dependents = lines(copy, "dependents", "--transitive", "testprojects/echo/helper.py")
-    assert target in dependents
-    assert "testprojects/hello:bin@target_triple=musl" not in dependents
+    assert "testprojects/echo:bin" in dependents
+    assert "testprojects/echo:many@argv=loud" in dependents
+    assert not any("hello" in line for line in dependents)
+
+
+def test_the_file_of_the_entry_point_means_the_binary_too(copy: Project) -> None:
+    """As with Pants' own binaries, so that `pants package path/to/main.py` does what it says."""
+    owners = lines(copy, "list", "testprojects/echo/main.py")
+    assert "testprojects/echo:bin" in owners
+    assert "testprojects/echo/main.py" in owners
 
 
 def test_changed_files_lead_to_their_binaries(copy: Project) -> None:
@@ -125,41 +230,46 @@ def test_changed_files_lead_to_their_binaries(copy: Project) -> None:
     finally:
         file.write_text(before)
     assert "testprojects/hello:bin@target_triple=musl" in changed
-    assert "testprojects/cli:bin@target_triple=musl" not in changed
+    assert CLI not in changed
 
 
-def test_an_environment_and_two_parametrized_fields(copy: Project) -> None:
-    outcome = copy.run("run", "testprojects/echo:many@argv=loud,target_triple=musl", "--", "word")
-    assert (outcome.returncode, outcome.stdout) == (7, "echo ['--loud', 'word']\n"), outcome.log
+# -----------------------------------------------------------------------------------------------
+# help
+# -----------------------------------------------------------------------------------------------
 
 
-def test_an_unknown_environment_is_refused(copy: Project) -> None:
-    build = copy.root / "testprojects/echo/BUILD"
-    text = build.read_text()
-    build.write_text(text.replace('environment="here"', 'environment="nowhere"'))
-    try:
-        outcome = copy.run("package", "testprojects/echo:many@argv=loud,target_triple=musl")
-    finally:
-        build.write_text(text)
-    assert outcome.returncode != 0
-    assert "nowhere" in outcome.log
-    assert "Traceback" not in outcome.log
+@pytest.fixture(scope="module")
+def described(copy: Project) -> Dict[str, Any]:
+    """What `help-all` has of each target type."""
+    types: Dict[str, Any] = json.loads(copy.good("help-all").stdout)["name_to_target_type_info"]
+    return types
 
 
-@pytest.mark.parametrize("target_type", HELP)
-def test_help_of_every_field(copy: Project, target_type: str) -> None:
+@pytest.mark.parametrize(
+    ("target_type", "some_fields"),
+    [
+        ("oxidized_binary", ("entry_point", "target_triple", "output_path", "environment")),
+        ("python_distribution_archive", ("url", "source", "sha256", "size", "target_triple")),
+        ("python_distribution_build", ("source", "recipe", "libraries", "glibc_floor")),
+        ("source_archive", ("urls", "debian", "sha256", "size")),
+        ("static_library", ("source", "recipe", "dependencies")),
+    ],
+)
+def test_help_of_every_field(
+    copy: Project, described: Dict[str, Any], target_type: str, some_fields: List[str]
+) -> None:
     shown = copy.good("help", target_type).stdout
-    assert f"`{target_type}` target" in shown or target_type in shown
-    for wrong in ("placeholder", "TODO", "No help", "None\n\n\n"):
+    info = described[target_type]
+    assert len(info["description"].strip()) > 40
+    fields = {field["alias"]: field["description"] for field in info["fields"]}
+    assert set(some_fields) <= set(fields)
+    seen = shown.splitlines()
+    assert f"`{target_type}` target" in seen[1]
+    for alias, description in fields.items():
+        assert len((description or "").strip()) > 20, alias
+        assert alias in seen, f"{alias} is not in:\n{shown}"
+        # Words of the description, however they are wrapped.
+        words = description.split()[:4]
+        assert " ".join(words) in " ".join(shown.split()), alias
+    for wrong in ("TODO", "TK", "{bin_name", "<class "):
         assert wrong not in shown
-    (described,) = (
-        one
-        for alias, one in json.loads(copy.good("help-all").stdout)[
-            "name_to_target_type_info"
-        ].items()
-        if alias == target_type
-    )
-    assert described["summary"].strip()
-    for field in described["fields"]:
-        assert len(field["description"].strip()) > 10, field["alias"]
-        assert field["alias"] in shown
