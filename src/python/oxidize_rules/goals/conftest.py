@@ -1,0 +1,19 @@
+"""Fixtures of the integration tests that start packaged executables."""
+
+from __future__ import annotations
+
+import pytest
+
+from oxidize_rules.goals.testing_binaries import LIBCS, Packaged, package
+
+
+@pytest.fixture(scope="session")
+def packages() -> Packaged:
+    """All executables of testprojects/, packaged once for the session."""
+    return package()
+
+
+@pytest.fixture(params=LIBCS)
+def libc(request: pytest.FixtureRequest) -> str:
+    """Each C library in turn."""
+    return str(request.param)

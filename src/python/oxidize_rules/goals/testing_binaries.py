@@ -1,0 +1,103 @@
+"""The executables of testprojects/, packaged once for all tests that start them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
+
+REPOSITORY = Path(__file__).resolve().parents[4]
+PROJECTS = ("hello", "cli", "interpreter")
+LIBCS = ("musl", "gnu")
+# A folder as Pants' `dist`, taken instead of packaging: for work on the tests themselves.
+DIST_VARIABLE = "OXIDIZE_TEST_DIST"
+# Long enough for both distributions to be built from source on a slow machine.
+PACKAGE_TIMEOUT = 2 * 3600.0
+WROTE = re.compile(r"Wrote (?P<path>\S*testprojects\.(?P<project>\w+)/bin@\S*=(?P<libc>\w+))$")
+
+Text = Union[str, Path]
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """Where the executables are, by project and C library."""
+
+    files: Mapping[Tuple[str, str], Path]
+
+    def __call__(self, project: str, libc: str) -> Path:
+        return self.files[project, libc]
+
+
+def package() -> Packaged:
+    """Runs `./pants package` for all projects, or takes the files that DIST_VARIABLE names.
+
+    An AssertionError shows all that Pants said, or which executable is not there.
+    """
+    files: Dict[Tuple[str, str], Path] = {}
+    dist = os.environ.get(DIST_VARIABLE)
+    if dist:
+        for path in Path(dist).resolve().glob("testprojects.*/bin@target_triple=*"):
+            project = path.parent.name.partition(".")[2]
+            files[project, path.name.partition("=")[2]] = path
+        source = f"{DIST_VARIABLE}={dist}"
+    else:
+        targets = [f"testprojects/{project}:bin" for project in PROJECTS]
+        done = subprocess.run(
+            [str(REPOSITORY / "pants"), "--no-dynamic-ui", "package", *targets],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=PACKAGE_TIMEOUT,
+        )
+        source = f"{done.stdout}\n{done.stderr}"
+        assert done.returncode == 0, source
+        for line in done.stderr.splitlines():
+            match = WROTE.search(line)
+            if match:
+                files[match["project"], match["libc"]] = REPOSITORY / match["path"]
+    for project in PROJECTS:
+        for libc in LIBCS:
+            path = files.get((project, libc), Path())
+            assert path.is_file(), f"no executable of {project} for {libc}:\n{source}"
+    return Packaged(files)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a program gave back: all as text, so that a failed comparison shows everything."""
+
+    code: int
+    out: str
+    err: str
+
+
+def start(
+    command: Sequence[Text],
+    *,
+    cwd: Text = "/",
+    env: Optional[Mapping[str, str]] = None,
+    stdin: str = "",
+    timeout: float = 120.0,
+) -> Ended:
+    """Runs a program with exactly the environment `env` (empty unless given) to its end."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=str(cwd),
+        env=dict(env or {}),
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+        timeout=timeout,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def output(command: Sequence[Text], **options: object) -> str:
+    """Standard output of a program that has to end with 0 and say nothing on standard error."""
+    ended = start(command, **options)  # type: ignore[arg-type]
+    assert (ended.code, ended.err) == (0, ""), ended
+    return ended.out
