@@ -8,11 +8,6 @@
 #include "image_access.h"
 #include "importer.h"
 
-void oxidize_bad_setting(const char *key, const char *value, const char *expected) {
-    fprintf(stderr, "oxidized: setting %s: found '%s', expected %s\n", key, value, expected);
-    exit(2);
-}
-
 void oxidize_prepare(struct oxidize_start *start, int argc, char **argv) {
     if (!oxidize_image_valid()) {
         fputs("oxidized: the image in this executable is of another format; link it again\n",

@@ -38,7 +38,8 @@ void oxidize_executable_path(char *buffer, size_t size, const char *argument);
  * (builtins.c). -1 with an exception set on failure. */
 int oxidize_install_builtins(void);
 
-/* Tell about a setting that cannot be followed, and end the process with status 2. */
+/* Tell about a setting that cannot be followed, and end the process with status 2
+ * (complain.c). */
 _Noreturn void oxidize_bad_setting(const char *key, const char *value, const char *expected);
 
 #endif

@@ -28,7 +28,6 @@
 REAL(open);
 REAL(openat);
 REAL(fopen);
-REAL(fstat);
 
 static int new_memfd(const char *name, int flags) {
     unsigned common = MEMFD_ALLOW_SEALING | (flags & O_CLOEXEC ? MEMFD_CLOEXEC : 0);
@@ -164,27 +163,6 @@ int oxidize_open_place(const struct oxidize_place *place, int flags) {
     if (writes)
         return refuse(EROFS);
     return oxidize_open_node(place->node, flags);
-}
-
-uint32_t oxidize_node_of_stat(const struct stat *status) {
-    /* On glibc fstat() may be a function around __fxstat(), which is wrapped as well. */
-    if (status->st_dev == OXIDIZE_DEVICE)
-        return (uint32_t)(status->st_ino - 1);
-    if (!S_ISREG(status->st_mode) || status->st_nlink != 0 ||
-        status->st_mtim.tv_sec != OXIDIZE_MTIME)
-        return OXIDIZE_NONE;
-    uint32_t index = (uint32_t)status->st_mtim.tv_nsec;
-    const struct oxidize_node *node = oxidize_node(index);
-    bool right = node && (uint64_t)status->st_size == node->size;
-    return right ? index : OXIDIZE_NONE;
-}
-
-uint32_t oxidize_node_of_descriptor(int descriptor) {
-    struct stat status;
-    int error = errno;
-    int failed = __real_fstat(descriptor, &status);
-    errno = error;
-    return failed ? OXIDIZE_NONE : oxidize_node_of_stat(&status);
 }
 
 /* The mode argument of open() is there only where a file may be created. */

@@ -21,11 +21,11 @@ from oxidize_rules.sandbox.component import (
     exclusion,
     main,
     module_name,
-    read_tree,
     top_level_names,
 )
 from oxidize_rules.sandbox.errors import UserError
 from oxidize_rules.sandbox.image_reader import ObjectReader
+from oxidize_rules.sandbox.tree import read_tree
 
 TAG = sys.implementation.cache_tag
 SOURCES = str(Path(sandbox.__file__).parents[2])

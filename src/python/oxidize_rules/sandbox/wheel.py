@@ -12,6 +12,7 @@ import os
 import stat
 
 from oxidize_rules.sandbox.errors import UserError
+from oxidize_rules.sandbox.tree import read_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,8 +192,6 @@ def _single_tags(tag: str) -> list[str]:
 
 
 def _members_of_folder(path: str) -> dict[str, tuple[bytes, bool]]:
-    from oxidize_rules.sandbox.component import read_tree
-
     return {entry.path: (entry.content, entry.executable) for entry in read_tree(path)}
 
 

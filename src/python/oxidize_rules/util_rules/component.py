@@ -38,7 +38,7 @@ from oxidize_rules.util_rules.sandbox_program import (
 )
 
 # Modules of `oxidize_rules.sandbox` that make up the component program.
-_PROGRAM = ("component", "elf_object", "options", "wheel")
+_PROGRAM = ("component", "elf_object", "options", "tree", "wheel")
 _INPUT = "__input"
 PAYLOAD_OBJECT = "payload.o"
 _MANIFEST = "manifest.json"
