@@ -105,7 +105,7 @@ def test_run_is_the_packaged_executable(copy: Project) -> None:
     assert packaged.returncode == 7
     assert json.loads(packaged.stdout) == ["echo", ["a", "-b", "c d"], sha256]
 
-    run = copy.run("-ldebug", "run", "testprojects/echo:bin", "--", "a", "-b", "c d")
+    run = copy.run("run", "testprojects/echo:bin", "--", "a", "-b", "c d")
     assert (run.returncode, run.stdout) == (packaged.returncode, packaged.stdout), run.log
     assert "said on stderr\n" in run.log
     assert [line for line in run.processes if line.startswith(("Link ", "Compile "))] == []

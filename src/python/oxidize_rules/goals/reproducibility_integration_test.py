@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 from typing import Dict
 
-from oxidize_rules.goals.checkout import Checkout
+from oxidize_rules.goals.testing_repository import Project, copy_repository
 
 TRIPLES = ("musl", "gnu")
 FULL = os.environ.get("OXIDIZE_FULL") == "1"
@@ -24,40 +24,44 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def checkout(folder: Path) -> Project:
+    """A copy of the repository with a store of its own, which is empty."""
+    project = copy_repository(folder / "checkout")
+    store = folder / "store"
+    project.options = [f"--local-store-dir={store}/lmdb", f"--named-caches-dir={store}/named"]
+    return project
+
+
 def build(folder: Path, archives: Dict[str, Path]) -> Dict[str, str]:
-    """The sha256 of every executable, built with a store of its own. `archives` by triple."""
-    checkout = Checkout(folder / "checkout", folder / "store")
+    """The sha256 of every executable. `archives` by triple."""
+    project = checkout(folder)
     try:
         for triple, archive in archives.items():
-            shutil.copy(archive, checkout.root / f"toolchains/{triple}.tar.zst")
-            checkout.edit(
+            shutil.copy(archive, project.root / f"toolchains/{triple}.tar.zst")
+            project.edit(
                 "toolchains/BUILD",
                 f'source=":python3.13-{triple}-build"',
                 f'source="{triple}.tar.zst"',
             )
-        processes = checkout.package("testprojects/cli:bin", "testprojects/hello:bin")
-        assert "Compile the standard library for toolchains:python3.13-musl" in processes
-        return {
-            f"{project} {triple}": sha256(
-                checkout.dist(f"testprojects.{project}/bin@target_triple={triple}")
-            )
-            for project in ("cli", "hello")
-            for triple in TRIPLES
-        }
+        outcome = project.good("package", "testprojects/cli:bin", "testprojects/hello:bin")
+        assert "Compile the standard library for toolchains:python3.13-musl" in outcome.processes
+        return {file: sha256(project.root / "dist" / file) for file in sorted(project.written())}
     finally:
-        checkout.stop()
+        project.close()
 
 
 def test_two_checkouts_with_empty_stores(tmp_path: Path) -> None:
     archives: Dict[str, Path] = {}
     if not FULL:
-        source = Checkout(tmp_path / "source")
-        source.pants("package", *(f"toolchains:python3.13-{triple}" for triple in TRIPLES))
-        source.stop()
+        source = copy_repository(tmp_path / "source")
+        source.good("package", *(f"toolchains:python3.13-{triple}" for triple in TRIPLES))
+        source.close()
         archives = {
-            triple: source.dist(f"toolchains/python3.13-{triple}.tar.zst") for triple in TRIPLES
+            triple: source.root / f"dist/toolchains/python3.13-{triple}.tar.zst"
+            for triple in TRIPLES
         }
     first = build(tmp_path / "first", archives)
     second = build(tmp_path / "a" / "longer" / "path" / "second", archives)
+    assert len(first) == 4
     assert first == second, f"sha256 by executable: {first} and {second}"
     print(f"sha256 by executable, twice: {first}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -12,22 +12,27 @@ from typing import List, Mapping, Set
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 
-_RAN = re.compile(r"Running (.+?) under semaphore with concurrency id")
+# Pants' own log of what it did, one file for each run.
+_WORKUNITS = ".workunits"
+_LOGGER = (
+    '--backend-packages=+["pants.backend.experimental.tools.workunit_logger"]',
+    "--workunit-logger-enabled",
+    f"--workunit-logger-logdir={_WORKUNITS}",
+)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one Pants command did. `log` is its stderr."""
+    """What one Pants command did. `log` is its stderr.
+
+    `processes`: the descriptions of the processes that really ran for it, sorted, from Pants' own
+    workunit log: neither those in the store nor those remembered by the daemon.
+    """
 
     returncode: int
     stdout: str
     log: str
-
-    @property
-    def processes(self) -> List[str]:
-        """The descriptions of the processes that really ran. Pants logs this line when a process
-        gets its core, thus neither for one in the store nor for one remembered by the daemon."""
-        return sorted(set(_RAN.findall(self.log)))
+    processes: List[str]
 
 
 @dataclass
@@ -38,18 +43,27 @@ class Project:
     options: List[str] = field(default_factory=list)
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, *arguments: str, timeout: float = 1800) -> Outcome:
+    def run(self, *arguments: str, timeout: float = 3600) -> Outcome:
+        workunits = self.root / _WORKUNITS
+        shutil.rmtree(workunits, ignore_errors=True)
+        workunits.mkdir()
         result = subprocess.run(
-            [str(self.root / "pants"), "--no-dynamic-ui", *self.options, *arguments],
+            [str(self.root / "pants"), "--no-dynamic-ui", *_LOGGER, *self.options, *arguments],
             cwd=self.root,
             env={**os.environ, **self.env},
             capture_output=True,
             text=True,
             timeout=timeout,
         )
-        return Outcome(result.returncode, result.stdout, result.stderr)
+        processes = sorted(
+            workunit["description"]
+            for log in workunits.iterdir()
+            for workunit in json.loads(log.read_text())
+            if workunit["name"] == "run_local_process"
+        )
+        return Outcome(result.returncode, result.stdout, result.stderr, processes)
 
-    def good(self, *arguments: str, timeout: float = 1800) -> Outcome:
+    def good(self, *arguments: str, timeout: float = 3600) -> Outcome:
         """As `run`; a failure shows all that Pants said."""
         outcome = self.run(*arguments, timeout=timeout)
         assert outcome.returncode == 0, f"{arguments}\n{outcome.stdout}\n{outcome.log}"
@@ -59,6 +73,12 @@ class Project:
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        file = self.root / path
+        text = file.read_text()
+        assert old in text, f"{path} has no {old!r}"
+        file.write_text(text.replace(old, new))
 
     def written(self) -> Set[str]:
         """The files in `dist/`."""
