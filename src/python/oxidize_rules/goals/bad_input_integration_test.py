@@ -83,9 +83,9 @@ def server() -> Iterator[str]:
         running.shutdown()
 
 
-def refused(project: Project, target: str, *needles: str) -> None:
-    """Packages `target`, which must fail with one message that has the address, all `needles` and
-    a remedy."""
+def refused(project: Project, target: str, *needles: str, culprit: str = "") -> None:
+    """Packages `target`, which must fail with one message that has all `needles` and the address
+    of the culprit, if it is another target."""
     outcome = project.run("package", target)
     assert outcome.returncode == 1, outcome.log
     assert len(re.findall(r"^\w*(?:Error|Exception): ", outcome.log, re.MULTILINE)) == 1, (
@@ -97,7 +97,7 @@ def refused(project: Project, target: str, *needles: str) -> None:
     # The message is wrapped for reading.
     (message,) = re.findall(r"^\w*(?:Error|Exception): (.*)\Z", outcome.log, re.M | re.S)
     text = " ".join(message.split())
-    for needle in (target, *needles):
+    for needle in (culprit or target, *needles):
         assert needle in text, f"no {needle!r} in:\n{message}"
     assert project.written() == set()
 
@@ -301,32 +301,48 @@ def refused_archive(project: Project, fields: Dict[str, object], *needles: str) 
     target = write_binary(
         project, "user", 'entry_point="main.py"', 'distribution="app/dist:archive"'
     )
-    project.good("list", target)
-    outcome = project.run("package", target)
-    assert outcome.returncode == 1, outcome.log
-    assert "app/dist:archive" in outcome.log
-    assert project.written() == set()
+    refused(project, target, *needles, culprit="app/dist:archive")
 
 
 @pytest.mark.parametrize("served", [True, False], ids=["url", "source"])
 @pytest.mark.parametrize(
-    ("file", "changes", "needles"),
+    ("file", "changes", "needles", "remedies"),
     [
         pytest.param(
             "whole.tar.zst",
             {"sha256": "0" * 64},
             ("sha256", hash_of(ARCHIVE), "0" * 64),
+            ("To fix, compare the target's `sha256`", "correct `sha256`"),
             id="wrong-sha256",
         ),
         pytest.param(
             "whole.tar.zst",
             {"size": len(ARCHIVE) + 1},
             ("size", f"{len(ARCHIVE)} bytes", f"expected {len(ARCHIVE) + 1}"),
+            ("To fix, compare the target's `sha256` and `size`", "check it against the release"),
             id="wrong-size",
         ),
-        pytest.param("truncated.tar.zst", {}, ("truncated",), id="truncated"),
-        pytest.param("corrupted.tar.zst", {}, ("zstd",), id="corrupted"),
-        pytest.param("page.tar.zst", {}, ("zstd",), id="something-else"),
+        pytest.param(
+            "truncated.tar.zst",
+            {},
+            ("the archive is truncated",),
+            ("Download it again",) * 2,
+            id="truncated",
+        ),
+        pytest.param(
+            "corrupted.tar.zst",
+            {},
+            ("not intact zstd data", "expected a `.tar.zst`"),
+            ("Download it again",) * 2,
+            id="corrupted",
+        ),
+        pytest.param(
+            "page.tar.zst",
+            {},
+            ("not intact zstd data", "expected a `.tar.zst`"),
+            ("Download it again",) * 2,
+            id="something-else",
+        ),
     ],
 )
 def test_a_broken_archive(
@@ -336,7 +352,9 @@ def test_a_broken_archive(
     file: str,
     changes: Dict[str, object],
     needles: Tuple[str, ...],
+    remedies: Tuple[str, str],
 ) -> None:
+    """`remedies`: for a downloaded archive, and for one in the repository."""
     data = SERVED[file]
     fields: Dict[str, object] = {"sha256": hash_of(data), "size": len(data), **changes}
     if served:
@@ -346,9 +364,9 @@ def test_a_broken_archive(
         path = project.root / "app/dist" / file
         path.parent.mkdir(parents=True)
         path.write_bytes(data)
-    refused_archive(project, fields, *needles)
+    refused_archive(project, fields, *needles, remedies[0 if served else 1])
 
 
 def test_an_archive_that_is_not_there(project: Project, server: str) -> None:
     fields: Dict[str, object] = {"url": f"{server}/none.tar.zst", "sha256": "0" * 64, "size": 5}
-    refused_archive(project, fields, f"{server}/none.tar.zst", "404")
+    refused_archive(project, fields, f"{server}/none.tar.zst", "404", "To fix, check the network")
