@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from oxidize_rules.goals.testing_binaries import LIBCS, Packaged, package
@@ -14,6 +16,6 @@ def packages() -> Packaged:
 
 
 @pytest.fixture(params=LIBCS)
-def libc(request: pytest.FixtureRequest) -> str:
+def libc(request: Any) -> str:
     """Each C library in turn."""
     return str(request.param)
