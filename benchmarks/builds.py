@@ -24,7 +24,7 @@ def package(checkout: Path, address: str) -> tuple[float, float | None]:
     """Seconds of wall time of one `./pants package`, and of its link step if that ran."""
     start = time.perf_counter()
     result = subprocess.run(
-        ["./pants", "--no-dynamic-ui", "-ldebug", "package", address],
+        ["./pants", "--no-dynamic-ui", "package", address],
         cwd=checkout,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
