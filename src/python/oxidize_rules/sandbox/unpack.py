@@ -18,7 +18,7 @@ import hashlib
 import os
 import shutil
 import tarfile
-from typing import BinaryIO, Dict, Optional
+from typing import Any, BinaryIO, Dict, Optional, cast
 
 import zstandard
 
@@ -28,6 +28,8 @@ from oxidize_rules.sandbox.errors import UserError, run
 MAX_TOTAL = 4 * 1024**3
 MAX_MEMBER = 1024**3
 MAX_MEMBERS = 50_000
+# What stands before a member's own header, such as a long name; the tar module reads it whole.
+MAX_EXTENDED = 64 * 1024
 # zstd level 22 uses 2^27; more than 2^30 would only be a demand for memory.
 MAX_WINDOW = 1 << 30
 
@@ -39,6 +41,14 @@ CHUNK = 1 << 20
 # blocks), so that no more than 128 MiB appear before the bounds are checked.
 FEED = 4096
 TAR_BLOCK = 512
+
+EXTENDED = (
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.XHDTYPE,
+)
 
 # What the tar module raises for broken headers, besides its own errors.
 BROKEN_TAR = (
@@ -155,6 +165,34 @@ def relative_name(name: str) -> str:
     return "/".join(parts[1:])
 
 
+def special_kind(name: str) -> UserError:
+    return UserError(
+        f"the archive's member `{name}` is a device, a FIFO, sparse or of another special kind; "
+        "refused."
+    )
+
+
+class Header(tarfile.TarInfo):
+    """A member's header, refused before the tar module reads what it claims: a map of holes of any
+    length costs an archive next to nothing, but a lot of memory and time here."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Header:
+        header = super().frombuf(buf, encoding, errors)
+        if header.type == tarfile.GNUTYPE_SPARSE:
+            raise special_kind(ascii(header.name)[1:-1])
+        if header.type in EXTENDED and header.size > MAX_EXTENDED:
+            raise UserError(
+                f"the archive has an extended header of {header.size} bytes, more than the "
+                f"{MAX_EXTENDED} that are accepted. It is not a Python distribution."
+            )
+        return header
+
+    def _proc_gnusparse_10(self, next: tarfile.TarInfo, *args: object) -> None:
+        """The tar module's reader of maps that stand in the member itself."""
+        raise special_kind(ascii(next.name)[1:-1])
+
+
 def too_many_members() -> UserError:
     return UserError(
         f"the archive has more than {MAX_MEMBERS} members, the most that are accepted. It is not a "
@@ -267,10 +305,7 @@ def add_member(tar: tarfile.TarFile, member: tarfile.TarInfo, tree: Tree) -> Non
     elif member.islnk():
         tree.add_hardlink(name, relative_name(member.linkname))
     else:
-        raise UserError(
-            f"the archive's member `{name}` is a device, a FIFO, sparse or of another special "
-            "kind; refused."
-        )
+        raise special_kind(name)
 
 
 def unpack(path: str, root: str) -> None:
@@ -280,14 +315,18 @@ def unpack(path: str, root: str) -> None:
         reader = ZstdReader(stream)
         count = 0
         try:
-            with tarfile.open(fileobj=reader, mode="r|", bufsize=CHUNK) as tar:  # type: ignore[arg-type]
+            tar: Any = tarfile.open(  # noqa: SIM115 - `with` stands below
+                fileobj=cast("Any", reader), mode="r|", bufsize=CHUNK, tarinfo=Header
+            )
+            with tar:
                 for member in tar:
                     count += 1
                     if count > MAX_MEMBERS:
                         raise too_many_members()
                     add_member(tar, member, tree)
-                    # The tar module would keep them all.
-                    tar.members = []  # type: ignore[attr-defined]
+                    # The tar module would keep them all, and every global header.
+                    tar.members = []
+                    tar.pax_headers.clear()
         except BROKEN_TAR as error:
             raise UserError(
                 f"the archive's content is not an intact tar ({error}): broken after {count} "

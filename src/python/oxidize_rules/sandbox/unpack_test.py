@@ -303,6 +303,40 @@ def test_a_sparse_file(run: Unpack) -> None:
     refuse(run, compress(output.getvalue()), "a FIFO, sparse or of another special kind")
 
 
+def header(kind: bytes, size: int) -> bytes:
+    info = tarfile.TarInfo("python/x")
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK],
+)
+def test_a_large_extended_header(run: Unpack, kind: bytes) -> None:
+    data = compress(header(kind, 1 << 40) + b"a" * 1_000_000)
+    refuse(run, data, f"extended header of {1 << 40} bytes, more than the 65536")
+
+
+def test_a_long_name(run: Unpack) -> None:
+    name = "/".join(["python", *["long" * 20] * 6])
+    assert (run(members((name, b"1"))) / name[len("python/") :]).read_bytes() == b"1"
+
+
+def test_maps_of_holes_are_not_read(run: Unpack) -> None:
+    """The tar module's own reading of these takes more than a minute, and gigabytes."""
+    old = bytearray(header(tarfile.GNUTYPE_SPARSE, 0))
+    old[386:482] = b"00000000001\0" * 8
+    old[482] = 1  # more of the map follows
+    more = (b"00000000001\0" * 42 + b"\1" + b"\0" * 7) * 200_000
+    refuse(run, compress(with_checksums(bytes(old)) + more), "`python/x` is a device, .* sparse")
+    info = tarfile.TarInfo("python/x")
+    info.size = 100 << 20
+    info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+    new = info.tobuf(tarfile.PAX_FORMAT) + b"999999999999\n" + b"1\n" * (50 << 20)
+    refuse(run, compress(new), "`python/x` is a device, .* sparse")
+
+
 def test_too_many_members(run: Unpack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpack, "MAX_MEMBERS", 20)
     message = "more than 20 members"
