@@ -89,6 +89,12 @@ def glibc_floor(triple: str, features: Sequence[str]) -> Optional[str]:
     return "2.17"
 
 
+def needs_musl(triple: str, options: str, features: Sequence[str]) -> bool:
+    """Whether the interpreter wants musl's dynamic loader on the machine that runs it, which hardly
+    any has. Before the release 20250311 static builds were not called so in `build_options`."""
+    return triple.endswith("-musl") and "static" not in (*options.split("+"), *features)
+
+
 class Files:
     """The archive's files, and which of them PYTHON.json names in vain."""
 
@@ -192,6 +198,7 @@ def normalize(content: Dict[str, Any], members: Sequence[str]) -> Dict[str, Any]
         if re.fullmatch(r"build/Modules/_hacl/.*\.o", path) and path not in listed
     )
     _, core_system = links_of(build["core"].get("links"))
+    features = content.get("crt_features") or ()
     config_vars = content.get("python_config_vars") or {}
     python_version = text(content, "python_version")
     paths = content.get("python_paths") or {}
@@ -200,7 +207,8 @@ def normalize(content: Dict[str, Any], members: Sequence[str]) -> Dict[str, Any]
         "python_version": python_version,
         "build_options": options,
         "object_file_format": object_file_format(str(build.get("object_file_format"))),
-        "glibc_floor": glibc_floor(triple, content.get("crt_features") or ()),
+        "glibc_floor": glibc_floor(triple, features),
+        "needs_musl": needs_musl(triple, options, features),
         "bytecode_magic": str(content.get("python_bytecode_magic_number") or ""),
         "core_objects": core,
         "core_system_libraries": list(dict.fromkeys(core_system)),

@@ -133,6 +133,24 @@ def test_glibc_floors(features: Optional[List[str]], expected: str) -> None:
     assert read(content)["glibc_floor"] == expected
 
 
+@pytest.mark.parametrize(
+    ("triple", "options", "features", "expected"),
+    [
+        (MUSL, "noopt+static", ["static"], False),
+        (MUSL, "noopt+static", None, False),
+        (MUSL, "noopt", ["static"], False),  # before "+static" was there
+        (MUSL, "noopt", ["musl-dynamic", "musl-version:1.2.2"], True),
+        (MUSL, "noopt", None, True),
+        (GNU, "noopt", ["glibc-dynamic"], False),
+    ],
+)
+def test_interpreters_that_need_a_musl(
+    triple: str, options: str, features: Optional[List[str]], expected: bool
+) -> None:
+    content = python_json(target_triple=triple, build_options=options, crt_features=features)
+    assert read(content)["needs_musl"] is expected
+
+
 def test_format_7_has_optimizations_instead_of_build_options() -> None:
     content = python_json(version="7")
     del content["build_options"]

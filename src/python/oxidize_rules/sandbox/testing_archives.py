@@ -166,11 +166,16 @@ def tar(entries: Iterable[Entry]) -> bytes:
     return output.getvalue()
 
 
-def entries(content: Optional[Mapping[str, Any]] = None) -> List[Entry]:
-    """The members of a whole archive: metadata first, the rest sorted, one symbolic link."""
+def entries(content: Optional[Mapping[str, Any]] = None, interpreter: bytes = b"") -> List[Entry]:
+    """The members of a whole archive: metadata first, the rest sorted, one symbolic link.
+
+    `interpreter` is what the program `python3.13` consists of.
+    """
     content = python_json() if content is None else content
     members: List[Entry] = [("python/PYTHON.json", json.dumps(content, indent=1).encode())]
-    members += [(f"python/{name}", f"/* {name} */\n".encode()) for name in named_files(content)]
+    for name in named_files(content):
+        text = interpreter if name == content["python_exe"] else f"/* {name} */\n".encode()
+        members.append((f"python/{name}", text))
     return [*members, link("python/install/bin/python3", "python3.13")]
 
 
@@ -178,6 +183,8 @@ def compress(data: bytes, **options: Any) -> bytes:
     return zstandard.ZstdCompressor(**options).compress(data)
 
 
-def archive(content: Optional[Mapping[str, Any]] = None, *more: Entry) -> bytes:
+def archive(
+    content: Optional[Mapping[str, Any]] = None, *more: Entry, interpreter: bytes = b""
+) -> bytes:
     """A `.tar.zst` with `content` as its PYTHON.json, and `more` members at its end."""
-    return compress(tar([*entries(content), *more]))
+    return compress(tar([*entries(content, interpreter), *more]))

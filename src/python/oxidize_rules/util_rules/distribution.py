@@ -98,6 +98,7 @@ class PythonDistribution:
     `interpreter`: what it takes to run Python (program and standard library). `stdlib`: the
     standard library's own files. `objects`: `build/**/*.o` and `build/lib/*.a`.
     `object_file_format`: "elf", or "llvm-bitcode:<version>". `glibc_floor`: None on musl.
+    `needs_musl`: its interpreter runs only where musl's dynamic loader is installed.
     """
 
     address: str
@@ -106,6 +107,7 @@ class PythonDistribution:
     build_options: str
     object_file_format: str
     glibc_floor: Optional[str]
+    needs_musl: bool
     bytecode_magic: str
     core_objects: Tuple[str, ...]
     core_system_libraries: Tuple[str, ...]
@@ -443,6 +445,7 @@ async def load_python_distribution(request: PythonDistributionRequest) -> Python
         build_options=metadata["build_options"],
         object_file_format=metadata["object_file_format"],
         glibc_floor=metadata["glibc_floor"],
+        needs_musl=metadata["needs_musl"],
         bytecode_magic=metadata["bytecode_magic"],
         core_objects=tuple(metadata["core_objects"]),
         core_system_libraries=tuple(metadata["core_system_libraries"]),

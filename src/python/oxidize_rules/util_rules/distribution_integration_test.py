@@ -1,45 +1,31 @@
 """Distributions through the real rules: fetched from a server of the test's own, or out of the
-repository, unpacked and read. The archives are synthetic (`sandbox/testing_archives.py`).
-
-`PANTS_PEX_CLI_URL_TEMPLATE` names the pex, as `build-support/test` sets it.
+repository, unpacked, read and packaged. The archives are synthetic (`sandbox/testing_archives.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
-from pants.backend.python.util_rules import pex
-from pants.core.target_types import FileTarget, GenericTarget
-from pants.core.util_rules import source_files
+from pants.backend.shell.util_rules import shell_command
+from pants.core import target_types as core_target_types
+from pants.core.goals.package import BuiltPackage
+from pants.core.util_rules import system_binaries
 from pants.engine.addresses import Address
-from pants.engine.fs import Digest, Snapshot
+from pants.engine.fs import Digest, DigestContents, Snapshot
 from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.target import InferredDependencies
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from oxidize_rules import distribution_targets, native_targets
 from oxidize_rules.distribution_targets import PythonDistributionArchiveTarget
+from oxidize_rules.goals import package_distribution
+from oxidize_rules.goals.package_distribution import PackageDistributionFieldSet
 from oxidize_rules.sandbox import testing_archives as archives
 from oxidize_rules.sandbox.testing_archives import GNU, MUSL, STDLIB, python_json
-from oxidize_rules.util_rules import (
-    distribution,
-    distribution_build,
-    fetch,
-    recipe,
-    sandbox_program,
-    source_archive,
-    static_library,
-    sysroot,
-    tools_pex,
-    zig,
-)
 from oxidize_rules.util_rules.distribution import (
     DistributionArchiveFieldSet,
     InferArchiveSourceRequest,
@@ -47,8 +33,8 @@ from oxidize_rules.util_rules.distribution import (
     PythonDistributionRequest,
 )
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
+from oxidize_rules.util_rules.testing_distributions import declared, distribution_runner
 
-REPOSITORY = Path(__file__).resolve().parents[4]
 WHOLE = archives.archive()
 NEWER = python_json(target_triple=GNU, build_options="pgo+lto", crt_features=["glibc-dynamic"])
 NEWER["build_info"]["object_file_format"] = "llvm-bitcode:%99.1.3"
@@ -97,46 +83,19 @@ def downloaded(name: str, server: str, file: str, **changes: Any) -> str:
     return declared(name, **fields)
 
 
-def declared(name: str, **fields: Any) -> str:
-    written = "".join(f", {key}={value!r}" for key, value in fields.items() if value is not None)
-    return f"python_distribution_archive(name={name!r}{written})\n"
-
-
 @pytest.fixture(scope="module")
 def runner(server: str) -> RuleRunner:
-    runner = RuleRunner(
-        rules=[
-            *distribution.rules(),
-            *distribution_build.rules(),
-            *fetch.rules(),
-            *pex.rules(),
-            *recipe.rules(),
-            *sandbox_program.rules(),  # type: ignore[no-untyped-call]
-            *source_archive.rules(),
-            *source_files.rules(),
-            *static_library.rules(),
-            *sysroot.rules(),
-            *tools_pex.rules(),
-            *zig.rules(),
-            QueryRule(PythonDistribution, [PythonDistributionRequest]),
-            QueryRule(Snapshot, [Digest]),
-            QueryRule(InferredDependencies, [InferArchiveSourceRequest]),
-        ],
-        target_types=[
-            *distribution_targets.target_types(),
-            *native_targets.target_types(),
-            FileTarget,
-            GenericTarget,
-        ],
+    runner = distribution_runner(
+        QueryRule(PythonDistribution, [PythonDistributionRequest]),
+        QueryRule(Snapshot, [Digest]),
+        QueryRule(DigestContents, [Digest]),
+        QueryRule(InferredDependencies, [InferArchiveSourceRequest]),
+        QueryRule(BuiltPackage, [PackageDistributionFieldSet]),
+        *package_distribution.rules(),
+        *shell_command.rules(),
+        *system_binaries.rules(),
+        *core_target_types.rules(),
     )
-    known = re.findall(r'"(v[\d.]+\|linux_x86_64\|.*)"', (REPOSITORY / "pants.toml").read_text())
-    options = []
-    if "PANTS_PEX_CLI_KNOWN_VERSIONS" not in os.environ:
-        options = [
-            f"--pex-cli-version={known[0].split('|')[0]}",
-            f"--pex-cli-known-versions={known}",
-        ]
-    runner.set_options(options, env_inherit=set(os.environ))
     whole_hash = hashlib.sha256(WHOLE).hexdigest()
     targets: List[str] = [
         downloaded("pinned", server, "whole.tar.zst", target_triple=MUSL),
@@ -153,13 +112,17 @@ def runner(server: str) -> RuleRunner:
         declared("file-pinned", source="files/whole.tar.zst", sha256=whole_hash, size=len(WHOLE)),
         declared("file-wrong-hash", source="files/whole.tar.zst", sha256="1" * 64),
         declared("file-wrong-size", source="files/whole.tar.zst", size=len(WHOLE) + 1),
+        declared("named", source="files/whole.tar.zst", output_path="it/is.zst"),
         declared("missing", source="files/missing.tar.zst"),
         declared("stars", source="files/*.tar.zst"),
         declared("address", source=":archive"),
+        declared("made", source=":copied"),
         declared("no-archive", source=":nothing"),
         declared("no-address", source=":unknown"),
         "file(name='archive', source='files/whole.tar.zst')\n",
         "target(name='nothing')\n",
+        "shell_command(name='copied', command='cp files/whole.tar.zst made.tar.zst',"
+        " tools=['cp'], execution_dependencies=[':archive'], output_files=['made.tar.zst'])\n",
     ]
     runner.write_files(
         {
@@ -176,7 +139,7 @@ def load(runner: RuleRunner, name: str) -> PythonDistribution:
     return runner.request(PythonDistribution, [PythonDistributionRequest(address)])
 
 
-@pytest.mark.parametrize("name", ["pinned", "no-size", "file", "file-pinned", "address"])
+@pytest.mark.parametrize("name", ["pinned", "no-size", "file", "file-pinned", "address", "made"])
 def test_a_distribution(runner: RuleRunner, name: str) -> None:
     found = load(runner, name)
     assert found.address == f"dists:{name}"
@@ -255,3 +218,28 @@ def test_a_source_that_is_a_target_is_a_dependency(runner: RuleRunner) -> None:
 
     assert dependencies("address") == [Address("dists", target_name="archive")]
     assert dependencies("file") == []
+
+
+def package(runner: RuleRunner, name: str) -> BuiltPackage:
+    target = runner.get_target(Address("dists", target_name=name))
+    return runner.request(BuiltPackage, [PackageDistributionFieldSet.create(target)])
+
+
+@pytest.mark.parametrize("name", ["pinned", "file", "address", "made"])
+def test_packaged_it_is_the_same_file(runner: RuleRunner, name: str) -> None:
+    built = package(runner, name)
+    (content,) = runner.request(DigestContents, [built.digest])
+    assert content.content == WHOLE
+    (artifact,) = built.artifacts
+    assert artifact.relpath == content.path == f"dists/{name}.tar.zst"
+    assert artifact.extra_log_lines == (f"  Python 3.13.15, {MUSL}",)
+
+
+def test_packaged_under_another_name(runner: RuleRunner) -> None:
+    assert [one.relpath for one in package(runner, "named").artifacts] == ["it/is.zst"]
+
+
+@pytest.mark.parametrize("name", ["broken", "escape", "file-wrong-hash", "other-triple"])
+def test_what_cannot_be_built_with_is_not_packaged(runner: RuleRunner, name: str) -> None:
+    with pytest.raises(ExecutionError, match=f"dists:{name}"):
+        package(runner, name)

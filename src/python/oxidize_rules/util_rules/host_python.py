@@ -1,13 +1,13 @@
 """The interpreter that runs the sandbox programs of a distribution's steps.
 
-A distribution is its own build tool. For one that this machine cannot run, the distribution of the
-machine's own architecture with the same minor version of Python serves: bytecode is the same.
+A distribution is its own build tool. For one whose interpreter does not run on this machine, a
+default distribution that does, with the same minor version of Python, serves: bytecode is the same.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterable, Tuple
+from typing import Iterable, Sequence, Tuple
 
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import Digest, MergeDigests
@@ -15,6 +15,7 @@ from pants.engine.platform import Platform
 from pants.engine.process import Process
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
+from pants.util.strutil import softwrap
 
 from oxidize_rules.compat import (
     collect_rules,
@@ -83,6 +84,36 @@ class RunnableDistribution:
     address: Address
 
 
+def _runs_on(machine: str, distribution: PythonDistribution) -> bool:
+    return distribution.machine == machine and not distribution.needs_musl
+
+
+def _same_bytecode(one: PythonDistribution, other: PythonDistribution) -> bool:
+    """Previews of one minor version may differ; an archive need not say what its bytecode is."""
+    magic = {one.bytecode_magic, other.bytecode_magic} - {""}
+    return one.minor_version == other.minor_version and len(magic) < 2
+
+
+def _nothing_runs(
+    wanted: PythonDistribution, machine: str, found: Sequence[PythonDistribution]
+) -> OxidizeError:
+    needs = ", needs musl's dynamic loader" if wanted.needs_musl else ""
+    listed = ", ".join(f"{one.address} (Python {one.python_version})" for one in found)
+    return OxidizeError(
+        softwrap(
+            f"""
+            {wanted.address}: its interpreter (Python {wanted.python_version},
+            {wanted.target_triple}{needs}) does not run here, on {machine}, and building with it
+            takes a distribution of Python {wanted.minor_version} that does. Found
+            {listed or "none for this machine"} in `[oxidize].default_distributions`.
+
+            To fix, let `{machine}-unknown-linux-musl` there name a static distribution of Python
+            {wanted.minor_version}.
+            """
+        )
+    )
+
+
 @rule
 async def find_runnable_distribution(
     request: RunnableDistributionRequest, platform: Platform, oxidize: OxidizeSubsystem
@@ -96,9 +127,11 @@ async def find_runnable_distribution(
             f"{request.distribution}: found a build on {platform.value}, expected Linux on x86_64 "
             "or aarch64. To fix, use an environment (local, docker or remote) of such a platform."
         )
-    if wanted.machine == machine:
+    if _runs_on(machine, wanted):
         return RunnableDistribution(request.distribution)
-    for triple, spec in sorted(oxidize.default_distributions.items()):
+    found = []
+    # One after the other, static musl first: each that is looked at may have to be built.
+    for triple, spec in sorted(oxidize.default_distributions.items(), reverse=True):
         if not triple.startswith(f"{machine}-"):
             continue
         addresses = await resolve_unparsed_address_inputs(
@@ -112,14 +145,10 @@ async def find_runnable_distribution(
         candidate = await load_python_distribution(
             PythonDistributionRequest(addresses[0]), **implicitly()
         )
-        if candidate.minor_version == wanted.minor_version:
+        if _runs_on(machine, candidate) and _same_bytecode(candidate, wanted):
             return RunnableDistribution(addresses[0])
-    raise OxidizeError(
-        f"{request.distribution}: it is for {wanted.target_triple}, and building with it on "
-        f"{machine} takes a distribution of Python {wanted.minor_version} that runs here. Found "
-        "none in `[oxidize].default_distributions`. To fix, add one for "
-        f"{machine}-unknown-linux-musl."
-    )
+        found.append(candidate)
+    raise _nothing_runs(wanted, machine, found)
 
 
 @dataclass(frozen=True)
