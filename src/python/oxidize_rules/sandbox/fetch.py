@@ -370,7 +370,7 @@ def failure_message(wanted: Wanted, failed: dict[str, str]) -> str:
         )
     return (
         f"{wanted.name} cannot be downloaded; every place was tried:{lines}\n"
-        "To fix, check the network (proxy variables, certificates), or name a mirror in `urls`."
+        "To fix, check the network (proxy variables, certificates), or name a mirror (`url`, `urls`)."
     )
 
 
