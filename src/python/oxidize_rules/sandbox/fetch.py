@@ -370,7 +370,8 @@ def failure_message(wanted: Wanted, failed: dict[str, str]) -> str:
         )
     return (
         f"{wanted.name} cannot be downloaded; every place was tried:{lines}\n"
-        "To fix, check the network (proxy variables, certificates), or name a mirror (`url`, `urls`)."
+        "To fix, check the network (proxy variables, certificates), or name a mirror in `url` or "
+        "`urls`."
     )
 
 
