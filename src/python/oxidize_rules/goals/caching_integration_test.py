@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Iterator
 
 import pytest
@@ -11,6 +12,8 @@ from oxidize_rules.goals.testing_repository import Project, copy_repository
 CLI = "testprojects/cli:bin@target_triple=musl"
 HELLO = "testprojects/hello:bin@target_triple=musl"
 EDITED = "testprojects/cli/cli_app/commands"
+# No earlier run of these tests has left its results in the store.
+UNIQUE = time.time_ns() % 2**32
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,7 @@ def test_nothing_changed(checkout: Project) -> None:
 
 def test_an_edit_of_one_module(checkout: Project) -> None:
     """Only its folder's bytecode, the image's index, and the link."""
-    checkout.edit(f"{EDITED}/leave.py", "import sys\n", "import sys\n\nEDITED = 1\n")
+    checkout.edit(f"{EDITED}/leave.py", "import sys\n", f"import sys\n\nEDITED = {UNIQUE}\n")
     assert checkout.good("package", CLI, HELLO).processes == [
         f"Compile the folder `{EDITED}` for {CLI}",
         f"Link {CLI}",
@@ -38,7 +41,7 @@ def test_an_edit_of_one_module(checkout: Project) -> None:
 
 def test_a_second_binary_of_the_same_distribution(checkout: Project) -> None:
     """It shares every step of the distribution, and the standard library's."""
-    checkout.write("testprojects/second/main.py", "print('second')\n")
+    checkout.write("testprojects/second/main.py", f"print({UNIQUE})\n")
     checkout.write(
         "testprojects/second/BUILD",
         'python_sources()\noxidized_binary(name="bin", entry_point="main.py", '
@@ -56,7 +59,8 @@ def test_an_interpreter_setting(checkout: Project) -> None:
     checkout.edit(
         "testprojects/hello/BUILD",
         'entry_point="main.py",',
-        'entry_point="main.py",\n    interpreter_config={"faulthandler": "1"},',
+        'entry_point="main.py",\n    interpreter_config={"use_hash_seed": "1", '
+        f'"hash_seed": "{UNIQUE}"}},',
     )
     assert checkout.good("package", HELLO).processes == [
         f"Link {HELLO}",
