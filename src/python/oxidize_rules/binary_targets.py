@@ -37,6 +37,9 @@ GNU_X86_64 = "x86_64-unknown-linux-gnu"
 # The triples that a binary can be made for.
 TARGET_TRIPLES = (MUSL_X86_64, GNU_X86_64)
 
+# When a static executable has a dynamic loader inside.
+DYNAMIC_LOADING = ("auto", "always", "never")
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _GLIBC_VERSION = re.compile(r"2\.(\d+)\Z")
 _LOWEST_GLIBC_MINOR = 17
@@ -371,6 +374,42 @@ class StripField(BoolField):
     )
 
 
+class DynamicLoadingField(StringField):
+    alias = "dynamic_loading"
+    default = "auto"
+    valid_choices = DYNAMIC_LOADING
+    help = help_text(
+        f"""
+        Whether a static executable has a dynamic loader inside. Only `{MUSL_X86_64}` has the
+        choice: with glibc the machine's own loader starts the executable, so it is always there.
+
+          * `auto` (default): if a wheel or a first-party folder has a native file;
+          * `always`: also for shared libraries that are not inside, such as those that `ctypes`
+            opens by their paths;
+          * `never`: a smaller executable without any. The build fails if something inside needs it.
+
+        The loader opens libraries straight from the executable and writes nothing. It costs the
+        tables of the symbols that libraries may use, and less than a millisecond at start; the
+        documentation has figures.
+        """
+    )
+
+
+class DebugInfoField(BoolField):
+    alias = "debug_info"
+    default = False
+    help = help_text(
+        f"""
+        Whether `{bin_name()} package` also writes a symbol file beside the executable, named like
+        it with `.debug` at the end.
+
+        Debuggers and profilers such as `gdb` and `perf` find it by the build id, which both files
+        then have. It holds the names of functions, and source lines for those parts that were
+        compiled with them. What the executable loads and how it behaves does not change.
+        """
+    )
+
+
 class LinkArgsField(StringSequenceField):
     alias = "link_args"
     help = help_text(
@@ -402,7 +441,9 @@ class OxidizedBinaryTarget(Target):
         BinaryEnvField,
         BinaryArgvField,
         GlibcFloorField,
+        DynamicLoadingField,
         StripField,
+        DebugInfoField,
         LinkArgsField,
     )
     help = help_text(
@@ -418,6 +459,20 @@ class OxidizedBinaryTarget(Target):
         `{TargetTripleField.alias}` for where it runs.
         """
     )
+
+    def validate(self) -> None:
+        triple, loading = self[TargetTripleField].value, self[DynamicLoadingField].value
+        if triple == GNU_X86_64 and loading == "never":
+            raise invalid_field(
+                self.address,
+                DynamicLoadingField.alias,
+                found="`never`",
+                expected=(
+                    f"`{TargetTripleField.alias}` is `{triple}`, and an executable for glibc can "
+                    "always load shared libraries"
+                ),
+                remedy=(f"remove the field, or use it in a target for `{MUSL_X86_64}` alone"),
+            )
 
 
 @dataclass(frozen=True)
@@ -440,7 +495,9 @@ class OxidizedBinaryFieldSet(PackageFieldSet, RunFieldSet):
     env: BinaryEnvField
     argv: BinaryArgvField
     glibc_floor: GlibcFloorField
+    dynamic_loading: DynamicLoadingField
     strip: StripField
+    debug_info: DebugInfoField
     link_args: LinkArgsField
 
 

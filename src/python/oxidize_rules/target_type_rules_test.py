@@ -8,7 +8,12 @@ from pants.backend.python.dependency_inference import rules as dependency_infere
 from pants.backend.python.target_types import EntryPoint, PythonSourcesGeneratorTarget
 from pants.engine.addresses import Address
 from pants.engine.internals.scheduler import ExecutionError
-from pants.engine.target import Field, InferredDependencies, InvalidFieldException
+from pants.engine.target import (
+    Field,
+    InferredDependencies,
+    InvalidFieldException,
+    InvalidTargetException,
+)
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 from pants.util.frozendict import FrozenDict
 
@@ -140,6 +145,7 @@ def test_inference(rule_runner: RuleRunner, fields: str, expected: List[str]) ->
         (binary_targets.GlibcFloorField, "musl", ["`musl`", "from `2.17` on"]),
         (binary_targets.BytecodeOptimizationField, 3, ["`3`", "`0`, `1` or `2`"]),
         (binary_targets.AllocatorField, "jemalloc", ["jemalloc", "mimalloc"]),
+        (binary_targets.DynamicLoadingField, "off", ["'off'", "auto", "always", "never"]),
         (
             binary_targets.InterpreterConfigField,
             {"utf8_mod": "1"},
@@ -170,11 +176,28 @@ def test_bad_value(field_type: Type[Field], value: Any, parts: List[str]) -> Non
             FrozenDict({"utf8_mode": "1"}),
         ),
         (binary_targets.BytecodeOptimizationField, None, 0),
+        (binary_targets.DynamicLoadingField, None, "auto"),
+        (binary_targets.DynamicLoadingField, "never", "never"),
+        (binary_targets.DebugInfoField, None, False),
         (binary_targets.BytecodeOptimizationField, 2, 2),
     ],
 )
 def test_good_value(field_type: Type[Field], value: Any, expected: Any) -> None:
     assert field_type(value, ADDRESS).value == expected
+
+
+def test_glibc_loads_always() -> None:
+    triple = {"target_triple": binary_targets.GNU_X86_64}
+    with pytest.raises(InvalidTargetException) as caught:
+        OxidizedBinaryTarget({**triple, "dynamic_loading": "never"}, ADDRESS)
+    for part in ("src/app:bin", "`dynamic_loading`", "`never`", binary_targets.GNU_X86_64):
+        assert part in str(caught.value)
+    for fields in (
+        {**triple, "dynamic_loading": "always"},
+        triple,
+        {"dynamic_loading": "never"},
+    ):
+        OxidizedBinaryTarget(fields, ADDRESS)
 
 
 def test_every_field_has_help() -> None:
