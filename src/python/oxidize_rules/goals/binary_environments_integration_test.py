@@ -4,49 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
-import sys
-import tempfile
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Dict, List
 
 import pytest
 
 from oxidize_rules.goals.testing_binaries import Packaged, Text, output
+from oxidize_rules.goals.testing_environments import (
+    IMPORTS,
+    IMPORTS_OUTPUT,
+    READ_ONLY,
+    as_nobody,
+    execveat,
+    fill_root,
+    mounting,
+    need_root,
+    tool,
+)
 
 HELLO = "Hello from Python 3.13\n"
-NOBODY = "65534"
-# Imports much, and reads a data file of the standard library.
-IMPORTS = (
-    "import asyncio, ctypes, decimal, email.message, hashlib, json, lzma, sqlite3, ssl;"
-    "import pydoc_data.topics, linecache;"
-    "assert linecache.getlines(json.__file__);"
-    "print(hashlib.sha256(lzma.decompress(lzma.compress(b'x'))).hexdigest()[:8])"
-)
-IMPORTS_OUTPUT = "2d711642\n"
-
-
-def tool(name: str) -> str:
-    """Its path; the test is skipped when the machine has none."""
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if path is None:
-        pytest.skip(f"the command `{name}` is not installed")
-    return path
-
-
-def need_root() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root may change the root folder or the user")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """An empty folder that every user may enter, removed afterwards: executables are large."""
-    with tempfile.TemporaryDirectory(prefix="oxidize-test-") as name:
-        os.chmod(name, 0o755)
-        yield Path(name)
+PROJECTS = ("hello", "cli", "interpreter")
 
 
 def facts(text: str) -> Dict[str, str]:
@@ -58,31 +37,14 @@ def facts(text: str) -> Dict[str, str]:
     return loaded
 
 
-def glibc_files(file: Path) -> List[Path]:
-    """The dynamic linker and the libraries that an executable is started with."""
-    listed = subprocess.run(
-        [tool("ldd"), str(file)], capture_output=True, text=True, check=True
-    ).stdout
-    return [Path(path) for path in re.findall(r"(/\S+) \(0x", listed)]
-
-
-def fill_root(root: Path, packages: Packaged, libc: str) -> None:
+def three(root: Path, packages: Packaged, libc: str) -> None:
     """A root with /hello, /cli and /interpreter, for glibc its own few files, and nothing else."""
-    root.mkdir(exist_ok=True)
-    for project in ("hello", "cli", "interpreter"):
-        shutil.copy(packages(project, libc), root / project)
-    if libc == "gnu":
-        for library in glibc_files(packages("hello", libc)):
-            copy = root / library.relative_to("/")
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(library, copy)
-    else:
-        assert sorted(path.name for path in root.iterdir()) == ["cli", "hello", "interpreter"]
+    fill_root(root, (packages(project, libc) for project in PROJECTS), PROJECTS, libc)
 
 
 def test_empty_root(packages: Packaged, libc: str, folder: Path) -> None:
     need_root()
-    fill_root(folder, packages, libc)
+    three(folder, packages, libc)
     before = sorted(folder.rglob("*"))
     chroot: List[Text] = [tool("chroot"), folder]
     assert output([*chroot, "/hello"]) == HELLO
@@ -95,31 +57,14 @@ def test_empty_root(packages: Packaged, libc: str, folder: Path) -> None:
     assert sorted(folder.rglob("*")) == sorted([*before, folder / "notes.db"])
 
 
-READ_ONLY = """
-set -eu
-mount -t tmpfs tmpfs "$1"
-cp -a "$2"/. "$1"/
-mount -o remount,ro "$1"
-root=$1
-shift 2
-exec chroot "$root" "$@"
-"""
-
-
 def test_read_only_root(packages: Packaged, libc: str, folder: Path) -> None:
     need_root()
-    unshare = tool("unshare")
-    mount = 'mount -t tmpfs tmpfs "$1"'
-    if subprocess.run([unshare, "-m", "sh", "-c", mount, "sh", folder]).returncode != 0:
-        pytest.skip("this machine allows root no mounts of its own")
     root, files = folder / "root", folder / "files"
     root.mkdir()
-    fill_root(files, packages, libc)
+    three(files, packages, libc)
 
     def inside(*command: str) -> str:
-        path = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-        script: List[Text] = [unshare, "-m", "sh", "-c", READ_ONLY, "sh", root, files]
-        return output([*script, *command], env=path)
+        return output([*mounting(READ_ONLY, root, files), *command])
 
     code = """
 import errno, os
@@ -139,8 +84,7 @@ def test_unprivileged_user_who_may_not_read_the_file(
     packages: Packaged, libc: str, folder: Path
 ) -> None:
     need_root()
-    setpriv = tool("setpriv")
-    user = [setpriv, "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]
+    user = as_nobody()
     for project, arguments in (("hello", []), ("cli", ["info"]), ("interpreter", ["-c", IMPORTS])):
         copy = folder / project
         shutil.copy(packages(project, libc), copy)
@@ -231,24 +175,8 @@ def test_through_path_and_by_a_relative_name(packages: Packaged, libc: str, tmp_
     assert output(["./tour", "pool", "--method", "spawn"], cwd=tmp_path) == "spawn: 285\n"
 
 
-EXECVEAT = """
-import os, sys
-kind, path, *arguments = sys.argv[1:]
-if kind == "deleted":
-    fd = os.open(path, os.O_RDONLY)
-    os.unlink(path)
-else:
-    fd = os.memfd_create("program", os.MFD_CLOEXEC)
-    with open(path, "rb") as source:
-        while os.sendfile(fd, source.fileno(), None, 1 << 30):
-            pass
-os.execve(fd, ["program", *arguments], {})
-"""
-
-
 @pytest.mark.parametrize("kind", ["deleted", "memory"])
 def test_execveat_without_a_file(packages: Packaged, libc: str, kind: str, folder: Path) -> None:
-    launch = [sys.executable, "-I", "-c", EXECVEAT, kind]
     for project, arguments in (
         ("hello", []),
         ("cli", ["info"]),
@@ -257,7 +185,7 @@ def test_execveat_without_a_file(packages: Packaged, libc: str, kind: str, folde
     ):
         copy = folder / project
         shutil.copy(packages(project, libc), copy)
-        text = output([*launch, str(copy), *arguments])
+        text = output([*execveat(kind), str(copy), *arguments])
         assert copy.exists() == (kind == "memory")
         if arguments == ["info"]:
             facts(text)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Iterator
 
 import pytest
 
@@ -19,3 +22,11 @@ def packages() -> Packaged:
 def libc(request: Any) -> str:
     """Each C library in turn."""
     return str(request.param)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder that every user may enter, removed afterwards: executables are large."""
+    with tempfile.TemporaryDirectory(prefix="oxidize-test-") as name:
+        os.chmod(name, 0o755)
+        yield Path(name)

@@ -163,7 +163,8 @@ def test_an_unknown_environment_is_refused(copy: Project) -> None:
 
 def test_list_and_filters(copy: Project) -> None:
     assert lines(copy, "--tag=chosen", "list", "testprojects/echo:") == ["testprojects/echo:bin"]
-    assert lines(copy, "--filter-target-type=oxidized_binary", "list", "testprojects::") == [
+    folders = [f"testprojects/{name}::" for name in ("cli", "echo", "hello", "interpreter")]
+    assert lines(copy, "--filter-target-type=oxidized_binary", "list", *folders) == [
         "testprojects/cli:bin@target_triple=gnu",
         "testprojects/cli:bin@target_triple=musl",
         "testprojects/echo:bin",

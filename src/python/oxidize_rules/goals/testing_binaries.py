@@ -31,8 +31,8 @@ class Packaged:
         return self.files[project, libc]
 
 
-def package() -> Packaged:
-    """Runs `./pants package` for all projects, or takes the files that DIST_VARIABLE names.
+def package(projects: Sequence[str] = PROJECTS) -> Packaged:
+    """Runs `./pants package` for the projects, or takes the files that DIST_VARIABLE names.
 
     An AssertionError shows all that Pants said, or which executable is not there.
     """
@@ -44,7 +44,7 @@ def package() -> Packaged:
             files[project, path.name.partition("=")[2]] = path
         source = f"{DIST_VARIABLE}={dist}"
     else:
-        targets = [f"testprojects/{project}:bin" for project in PROJECTS]
+        targets = [f"testprojects/{project}:bin" for project in projects]
         done = subprocess.run(
             [str(REPOSITORY / "pants"), "--no-dynamic-ui", "package", *targets],
             cwd=REPOSITORY,
@@ -58,7 +58,7 @@ def package() -> Packaged:
             match = WROTE.search(line)
             if match:
                 files[match["project"], match["libc"]] = REPOSITORY / match["path"]
-    for project in PROJECTS:
+    for project in projects:
         for libc in LIBCS:
             path = files.get((project, libc), Path())
             assert path.is_file(), f"no executable of {project} for {libc}:\n{source}"

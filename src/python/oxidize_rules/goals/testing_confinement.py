@@ -1,4 +1,4 @@
-"""Starts a program on a kernel that does less: missing system calls, no writable code, little memory.
+"""Starts a program where the kernel does less: missing system calls, no new code, little memory.
 
     python testing_confinement.py OPTIONS.json-text PROGRAM ARGUMENT...
 
@@ -15,7 +15,7 @@ import os
 import resource
 import struct
 import sys
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple
 
 # Numbers of <asm/unistd_64.h>.
 SYSTEM_CALLS: Dict[str, int] = {
@@ -121,8 +121,7 @@ def confine(
 
 
 def main(argv: Sequence[str]) -> None:
-    options: Dict[str, Union[None, bool, int, List[int]]] = json.loads(argv[0])
-    confine(**options)  # type: ignore[arg-type]
+    confine(**json.loads(argv[0]))
     os.execve(argv[1], list(argv[1:]), dict(os.environ))
 
 
