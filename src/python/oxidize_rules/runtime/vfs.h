@@ -55,6 +55,9 @@ OXIDIZE_HIDDEN size_t oxidize_absolute_path(uint32_t node, char *buffer, size_t 
 /* A new descriptor for a node, or -1 and errno. Of `flags` only O_CLOEXEC counts. */
 OXIDIZE_HIDDEN int oxidize_open_node(uint32_t node, int flags);
 
+/* The same in memory alone: fails where the kernel has no memfd. */
+OXIDIZE_HIDDEN int oxidize_open_memory(uint32_t node, int flags);
+
 /* open() of a place in the image: checks `flags` as the kernel does for a read-only disk. */
 OXIDIZE_HIDDEN int oxidize_open_place(const struct oxidize_place *place, int flags);
 

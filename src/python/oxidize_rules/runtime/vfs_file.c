@@ -115,6 +115,20 @@ static int open_temporary(uint32_t index, const struct oxidize_node *node, int f
     return reader;
 }
 
+int oxidize_open_memory(uint32_t index, int flags) {
+    const struct oxidize_node *node = oxidize_node(index);
+    /* The name shows in /proc/<pid>/fd; the kernel takes up to 249 bytes. */
+    char name[200];
+    snprintf(name, sizeof name, "oxidized:%s", node ? oxidize_string(node->path) : "");
+    int descriptor = node ? new_memfd(name, flags) : -1;
+    if (descriptor < 0)
+        return -1;
+    if (!fill(descriptor, index, node))
+        return give_up(descriptor);
+    seal(descriptor);
+    return descriptor;
+}
+
 int oxidize_open_node(uint32_t index, int flags) {
     const struct oxidize_node *node = oxidize_node(index);
     if (node == NULL) {
@@ -122,17 +136,9 @@ int oxidize_open_node(uint32_t index, int flags) {
         return -1;
     }
     int before = errno;
-    /* The name shows in /proc/<pid>/fd; the kernel takes up to 249 bytes. */
-    char name[200];
-    snprintf(name, sizeof name, "oxidized:%s", oxidize_string(node->path));
-    int descriptor = new_memfd(name, flags);
-    if (descriptor >= 0) {
-        if (!fill(descriptor, index, node))
-            return give_up(descriptor);
-        seal(descriptor);
-    } else if (errno != EMFILE && errno != ENFILE && errno != ENOMEM) {
+    int descriptor = oxidize_open_memory(index, flags);
+    if (descriptor < 0 && errno != EMFILE && errno != ENFILE && errno != ENOMEM)
         descriptor = open_temporary(index, node, flags);
-    }
     if (descriptor >= 0)
         errno = before;
     return descriptor;

@@ -10,6 +10,7 @@ REQUEST.json (all paths relative to the folder that the program runs in):
     objects             [[path, what it belongs to], ...] in the order of the link
     static_libraries    [[path, what needs it], ...]
     system_libraries    [[name, what needs it], ...], names as for `-l`
+    dynamic_loading     whether a musl executable contains the C library's loader and all of libc
     wrap                a file with one symbol a line: every call of `x` goes to `__wrap_x`
     exports             names and patterns (`*`) of the symbols that loaded libraries may see
     strip               whether symbols are left out
@@ -119,9 +120,16 @@ def command(
     """lld's arguments. Archives come in any order: lld looks back into those it has seen."""
     folder = request["sysroot"]
     static = sysroot["dynamic_linker"] is None
-    arguments = ["-m", sysroot["emulation"], *sysroot["pie"], "-o", output]
-    if not static:
-        arguments += ["--dynamic-linker", sysroot["dynamic_linker"]]
+    loader = own_loader(request, sysroot)
+    arguments = ["-m", sysroot["emulation"], "-o", output]
+    if loader:
+        # To the kernel this is a static executable; its entry point relocates it, as musl's
+        # dynamic linker does with itself.
+        arguments += ["-pie", "--no-dynamic-linker", f"--entry={loader['entry']}"]
+    elif static:
+        arguments += sysroot["pie"]
+    else:
+        arguments += [*sysroot["pie"], "--dynamic-linker", sysroot["dynamic_linker"]]
     arguments += [
         "--build-id=none",
         "--hash-style=gnu",
@@ -130,7 +138,6 @@ def command(
         f"--error-limit={ERROR_LIMIT}",
         "--color-diagnostics=never",
         f"--dynamic-list={exports}",
-        "--exclude-libs=ALL",
         "-z", "relro", "-z", "now", "-z", "noexecstack", "-z", "text",
         "-z", f"stack-size={STACK_SIZE}",
     ]  # fmt: skip
@@ -142,13 +149,35 @@ def command(
     if request["map"]:
         arguments += [f"--Map={request['map']}"]
     arguments += [f"--wrap={name}" for name in read_lines(request["wrap"])]
-    arguments += [f"{folder}/{path}" for path in sysroot["start_objects"]]
+    start = loader["start_objects"] if loader else sysroot["start_objects"]
+    arguments += [f"{folder}/{path}" for path in start]
+    if loader:
+        # First, so that a library's own copy of a function (libedit has wcsdup) is not taken.
+        whole = (f"{folder}/{path}" for path in loader["whole_libraries"])
+        arguments += ["--whole-archive", *whole, "--no-whole-archive"]
     arguments += [path for path, _ in request["objects"]]
     arguments += [path for path, _ in request["static_libraries"]]
     arguments += expand_link_args(request["link_args"])
     arguments += ["--as-needed", *(f"{folder}/{path}" for path in sysroot["libraries"])]
     arguments += [f"{folder}/{path}" for path in sysroot["end_objects"]]
     return arguments
+
+
+def own_loader(request: dict[str, Any], sysroot: dict[str, Any]) -> dict[str, Any] | None:
+    """The sysroot's description of the loader, if it is to be part of the executable."""
+    loader: dict[str, Any] | None = sysroot["loader"] if request["dynamic_loading"] else None
+    return loader
+
+
+def exported_names(request: dict[str, Any], sysroot: dict[str, Any]) -> list[str]:
+    """Names and patterns of the symbols that loaded libraries may see.
+
+    With a loader inside, the executable is their C library, too, and offers them its wrapped
+    functions (see sandbox/musl_edits.py).
+    """
+    loader = own_loader(request, sysroot)
+    libc = read_lines(f"{request['sysroot']}/{loader['exports']}") if loader else []
+    return [*request["exports"], *(["__wrap_*", *libc] if loader else [])]
 
 
 class Explainer:
@@ -317,7 +346,7 @@ def link(request: dict[str, Any], sysroot: dict[str, Any], output: str) -> None:
         raise UserError(told(missing))
     exports, arguments_file = f"{output}.exports", f"{output}.args"
     with open(exports, "w", encoding="utf-8") as stream:
-        stream.write(dynamic_list(request["exports"]))
+        stream.write(dynamic_list(exported_names(request, sysroot)))
     with open(arguments_file, "w", encoding="utf-8") as stream:
         for word in command(request, sysroot, output=output, exports=exports):
             stream.write(quoted(word) + "\n")
@@ -364,7 +393,7 @@ def check(request: dict[str, Any], sysroot: dict[str, Any], output: str) -> str:
     policy = portability.Policy(
         sysroot["target_triple"],
         sysroot["glibc_floor"],
-        exports=request["exports"],
+        exports=exported_names(request, sysroot),
         forbidden_paths=[path for path in (os.getcwd(),) if path.count("/") > 1],
         stripped=request["strip"],
     )

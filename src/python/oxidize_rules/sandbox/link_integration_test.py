@@ -1,7 +1,7 @@
 """Links small C programs with the real lld, for both C libraries.
 
-zig comes from `OXIDIZE_TEST_ZIG` (the path of the program in an unpacked wheel), or through the
-rules, as in a build (see `util_rules/sysroot_integration_test.py` for what that needs).
+zig and the sysroots come through the rules, as in a build (see
+`util_rules/sysroot_integration_test.py` for what that needs).
 """
 
 from __future__ import annotations
@@ -18,15 +18,11 @@ from typing import Any
 import pytest
 
 from oxidize_rules import sandbox
-from oxidize_rules.sandbox.sysroot import parse_target, write_sysroot
-from oxidize_rules.util_rules.sysroot_integration_test import new_runner
+from oxidize_rules.util_rules.sysroot import Sysroot
+from oxidize_rules.util_rules.sysroot_integration_test import TARGETS, new_runner
 from oxidize_rules.util_rules.zig import ZigToolchain, ZigToolchainRequest
 
 SOURCES = str(Path(sandbox.__file__).parents[2])
-TARGETS = {
-    "musl": ("x86_64-unknown-linux-musl", None),
-    "gnu": ("x86_64-unknown-linux-gnu", "2.17"),
-}
 MAIN = """
 #include <stdio.h>
 extern int Py_Answer(void);
@@ -38,6 +34,7 @@ ANSWER = "int hidden_helper(void) { return 42; } int Py_Answer(void) { return hi
 
 
 def zig_program(folder: Path) -> Path:
+    """zig, from `OXIDIZE_TEST_ZIG` (the path of the program in an unpacked wheel) if it is set."""
     if "OXIDIZE_TEST_ZIG" in os.environ:
         return Path(os.environ["OXIDIZE_TEST_ZIG"])
     runner = new_runner(folder / "pants")
@@ -51,12 +48,14 @@ def zig_program(folder: Path) -> Path:
 def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `zig` (the tree that holds `ziglang/`) and a sysroot for each C library."""
     folder = tmp_path_factory.mktemp("toolchain")
-    zig = zig_program(folder)
-    (folder / "zig").symlink_to(zig.parents[1])
-    wrapper = Path(sandbox.__file__).parent / "cc.sh"
-    for name, (triple, floor) in TARGETS.items():
-        target = parse_target(triple, floor)
-        write_sysroot(str(zig), target, wrapper, folder / name, folder / f"scratch-{name}")
+    runner = new_runner(folder / "pants")
+    zig = runner.request(ZigToolchain, [ZigToolchainRequest()])
+    runner.write_digest(zig.digest, path_prefix="zig")
+    shutil.move(f"{runner.build_root}/zig", folder / "zig")
+    for name, request in TARGETS.items():
+        sysroot = runner.request(Sysroot, [request])
+        runner.write_digest(sysroot.digest, path_prefix=name)
+        shutil.move(f"{runner.build_root}/{name}", folder / name)
     return folder
 
 
@@ -93,6 +92,7 @@ class Sandbox:
             "system_libraries": [["m", "math"], ["pthread", "threads"]],
             "wrap": "wrap.txt",
             "exports": ["Py*", "_Py*"],
+            "dynamic_loading": False,
             "strip": True,
             "link_args": [],
             **changes,

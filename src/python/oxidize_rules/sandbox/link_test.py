@@ -32,6 +32,12 @@ MUSL = {
     "start_objects": ["lib/rcrt1.o"],
     "libraries": ["lib/libc.a", "lib/libcompiler_rt.a"],
     "end_objects": [],
+    "loader": {
+        "entry": "_dlstart",
+        "start_objects": ["lib/Scrt1.o", "lib/dynlink.o"],
+        "whole_libraries": ["lib/libc.a"],
+        "exports": "lib/libc.exports",
+    },
 }
 GNU = {
     **MUSL,
@@ -40,6 +46,7 @@ GNU = {
     "glibc_floor": "2.17",
     "dynamic_linker": "/lib64/ld-linux-x86-64.so.2",
     "pie": ["-pie"],
+    "loader": None,
     "start_objects": ["lib/Scrt1.o"],
     "libraries": ["lib/libm.so.6", "lib/libc.so.6", "lib/libc_nonshared.a"],
 }
@@ -57,6 +64,7 @@ def request(**changes: Any) -> dict[str, Any]:
         "system_libraries": [],
         "wrap": "wrap.txt",
         "exports": ["Py*", "_Py*"],
+        "dynamic_loading": False,
         "strip": True,
         "link_args": [],
         **changes,
@@ -225,7 +233,7 @@ def test_the_command(tmp_path: Path) -> None:
     parts = {"objects": [["a.o", ""], ["b.o", ""]], "static_libraries": [["x.a", ""]]}
     one = request(wrap=str(wrap), link_args=["-Wl,-z,x"], map="m", **parts)
     musl = command(one, MUSL, output="o", exports="e")
-    assert musl[:6] == ["-m", "elf_x86_64", "-static", "-pie", "-o", "o"]
+    assert musl[:6] == ["-m", "elf_x86_64", "-o", "o", "-static", "-pie"]
     assert musl[-9:] == [
         "__sysroot/lib/rcrt1.o",
         *("a.o", "b.o", "x.a"),
@@ -243,6 +251,30 @@ def test_the_command(tmp_path: Path) -> None:
     # glibc 2.17 does not know DT_RELR.
     assert "pack-relative-relocs" not in gnu
     assert "--strip-all" not in gnu
+
+
+def test_the_command_with_a_loader() -> None:
+    parts = {"objects": [["a.o", ""]], "static_libraries": [["x.a", ""]]}
+    words = command(
+        request(wrap=os.devnull, dynamic_loading=True, **parts), MUSL, output="o", exports="e"
+    )
+    assert words[:7] == [
+        *("-m", "elf_x86_64", "-o", "o"),
+        *("-pie", "--no-dynamic-linker", "--entry=_dlstart"),
+    ]
+    # libc first and whole: what a library may want is known when it is loaded.
+    start = words.index("__sysroot/lib/Scrt1.o")
+    assert words[start:] == [
+        *("__sysroot/lib/Scrt1.o", "__sysroot/lib/dynlink.o"),
+        *("--whole-archive", "__sysroot/lib/libc.a", "--no-whole-archive"),
+        *("a.o", "x.a"),
+        *("--as-needed", "__sysroot/lib/libc.a", "__sysroot/lib/libcompiler_rt.a"),
+    ]
+    assert "-static" not in words
+    gnu = command(
+        request(wrap=os.devnull, dynamic_loading=True, **parts), GNU, output="o", exports="e"
+    )
+    assert "--whole-archive" not in gnu
 
 
 def test_words() -> None:

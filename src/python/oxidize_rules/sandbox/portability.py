@@ -154,17 +154,21 @@ def _writable_code(file: ElfFile, policy: Policy) -> Iterator[str]:
 
 
 def _exports(file: ElfFile, policy: Policy) -> Iterator[str]:
-    allowed = re.compile("|".join(fnmatch.translate(one) for one in policy.exports) or "$^")
+    patterns = [one for one in policy.exports if "*" in one]
+    allowed = re.compile("|".join(map(fnmatch.translate, patterns)) or "$^")
+    exact = set(policy.exports)
     names = [
         one.name
         for one in file.dynamic_symbols()
-        if one.defined and not one.local and not one.hidden and not allowed.match(one.name)
+        if one.defined and not one.local and not one.hidden
+        if one.name not in exact and not allowed.match(one.name)
     ]
     if names:
         more = f" and {len(names) - EXAMPLES} more" if len(names) > EXAMPLES else ""
         yield (
             f"it exports {', '.join(sorted(names)[:EXAMPLES])}{more}; only "
-            f"{', '.join(policy.exports)} should be visible to libraries"
+            f"{', '.join(patterns)}{' and the C library' if exact.difference(patterns) else ''} "
+            "should be visible to libraries"
         )
 
 

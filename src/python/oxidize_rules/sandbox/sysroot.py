@@ -4,10 +4,11 @@
         --glibc-floor 2.17 --wrapper __wrapper/cc.sh --output __sysroot
 
 This program is the one place that knows where the C library comes from. It lets zig link a small
-program once (`zig cc -v`), and copies the files which the last linker command names: the start
-objects, libc (or, for glibc, stub libraries with its symbols up to the floor) and compiler-rt.
-Later compilations call zig's clang, and later links zig's lld, with these files; neither asks zig
-for a C library again, which would take half a minute for each combination of options.
+program once (`zig cc -v`), and copies the files which the last linker command names: for glibc the
+start objects, stub libraries with its symbols up to the floor, and compiler-rt; for musl only
+compiler-rt, since musl itself is our own build (`--musl`, see sandbox/musl.py). Later compilations
+call zig's clang, and later links zig's lld, with these files; neither asks zig for a C library
+again, which would take half a minute for each combination of options.
 
 The result (paths relative to the sysroot):
 
@@ -29,6 +30,7 @@ import os
 import re
 import shlex
 import shutil
+import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +56,16 @@ GNU_SCRIPTS = {
 }
 # gcc's own run-time libraries: compiler-rt has what C programs need of them.
 EMPTY = ("gcc", "gcc_eh")
+# Of our build of musl: what a static program is linked with, and one that is its own loader.
+MUSL_START = ("lib/rcrt1.o",)
+MUSL_LIBRARIES = ("lib/libc.a", "lib/libmalloc.a")
+MUSL_LOADER = {
+    "entry": "_dlstart",
+    "start_objects": ["lib/Scrt1.o", "lib/dlstart.o", "lib/dynlink.o"],
+    # All of it: what a library may ask for is known when it is loaded.
+    "whole_libraries": ["lib/libc.a"],
+    "exports": "lib/libc.exports",
+}
 TOOLS = ("cc", "c++", "host-cc", "ar", "ranlib", "ld", "ld.lld")
 
 AR_MAGIC = b"!<arch>\n"
@@ -79,7 +91,10 @@ class Target:
 
 @dataclass(frozen=True)
 class ProbedToolchain:
-    """What zig used: `inputs` are the linker's files in their order, without the program's own."""
+    """What zig used: `inputs` are the linker's files in their order, without the program's own.
+
+    For musl these are compiler-rt alone.
+    """
 
     include_dirs: tuple[str, ...]
     defines: tuple[str, ...]
@@ -115,22 +130,30 @@ def probe(zig: str, target: Target, folder: Path) -> ProbedToolchain:
         "ZIG_GLOBAL_CACHE_DIR": os.environ.get("ZIG_GLOBAL_CACHE_DIR", ".zig-cache"),
         "ZIG_LOCAL_CACHE_DIR": ".zig-cache",
     }
-    static = ["-static"] if target.libc == "musl" else []
-    command = [os.path.abspath(zig), "cc", "-target", target.zig_target, "-g0", "-s", "-O2"]
-    command += ["-fPIE", "-pie", *static, "-v", "-o", "probe", "probe.c"]
-    result = subprocess.run(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    log = result.stdout.decode(errors="replace")
-    if result.returncode != 0:
-        raise UserError(f"zig cannot link for {target.zig_target}:\n{log[-4000:]}")
+    base = [os.path.abspath(zig), "cc", "-target", target.zig_target, "-g0", "-s", "-O2", "-fPIE"]
+    commands = [[*base, "-pie", "-v", "-o", "probe", "probe.c"]]
+    if target.libc == "musl":
+        # Without zig's own musl; then, for the include folders, a compilation.
+        commands = [
+            [*base, "-pie", "-static", "-nostdlib", "-rtlib=compiler-rt", *commands[0][-4:]],
+            [*base, "-v", "-c", "-o", "probe.o", "probe.c"],
+        ]
+    log = ""
+    for command in commands:
+        result = subprocess.run(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        log += result.stdout.decode(errors="replace")
+        if result.returncode != 0:
+            raise UserError(f"zig cannot link for {target.zig_target}:\n{log[-4000:]}")
     return parse_log(log, folder)
 
 
 def parse_log(log: str, folder: Path) -> ProbedToolchain:
     """Reads the output of `zig cc -v`: clang's `-cc1` command and the last `ld.lld` command."""
-    commands = [line.split() for line in log.splitlines() if line.startswith("ld.lld ")]
-    compilations = [shlex.split(line) for line in log.splitlines() if " -cc1 -triple " in line]
+    lines = log.splitlines()
+    commands = [line.split() for line in lines if re.match(r"ld\.lld (?!-r )", line)]
+    compilations = [shlex.split(line) for line in lines if " -cc1 -triple " in line]
     if not commands or not compilations:
         raise ValueError(f"no compiler or linker command in the output of zig:\n{log}")
     compilation, link = compilations[-1], commands[-1]
@@ -185,7 +208,7 @@ def copy_archive(zig: str, source: Path, target: Path, scratch: Path) -> None:
         while unique in members:
             count += 1
             unique = f"{stem}.{count}{suffix}"
-        members[unique] = content
+        members[unique] = with_visible_symbols(content)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     for name, content in members.items():
@@ -197,6 +220,28 @@ def copy_archive(zig: str, source: Path, target: Path, scratch: Path) -> None:
         cwd=scratch,
         check=True,
     )
+
+
+def with_visible_symbols(content: bytes) -> bytes:
+    """An object whose weak symbols are no longer hidden.
+
+    compiler-rt's `sin` or `memcpy` are weak and hidden. A linker gives a symbol the narrowest of
+    all visibilities that its objects ask for, so they would hide libc's own from loaded libraries.
+    """
+    if content[:6] != b"\x7fELF\x02\x01":
+        return content
+    changed = bytearray(content)
+    (sections_at,) = struct.unpack_from("<Q", content, 40)
+    (section_count,) = struct.unpack_from("<H", content, 60)
+    for number in range(section_count):
+        header = struct.unpack_from("<IIQQQQIIQQ", content, sections_at + 64 * number)
+        if header[1] != 2:  # SHT_SYMTAB
+            continue
+        for at in range(header[4], header[4] + header[5], header[9]):
+            info, other = content[at + 4], content[at + 5]
+            if info >> 4 == 2 and other & 3 == 2:  # STB_WEAK, STV_HIDDEN
+                changed[at + 5] = other & ~3
+    return bytes(changed)
 
 
 def write_empty_archives(lib: Path, names: Sequence[str]) -> None:
@@ -218,6 +263,8 @@ def compile_arguments(target: Target, probed: ProbedToolchain) -> list[str]:
 def describe(target: Target, probed: ProbedToolchain) -> dict[str, object]:
     """The content of `sysroot.json`."""
     names = [f"lib/{path.name}" for path in probed.inputs]
+    if target.libc == "musl":
+        names = [*MUSL_START, *MUSL_LIBRARIES, *names]
     return {
         "target_triple": target.triple,
         "zig_target": target.zig_target,
@@ -229,6 +276,7 @@ def describe(target: Target, probed: ProbedToolchain) -> dict[str, object]:
         "start_objects": [name for name in names if name.endswith(".o")],
         "libraries": [name for name in names if not name.endswith(".o")],
         "end_objects": [],
+        "loader": MUSL_LOADER if target.libc == "musl" else None,
     }
 
 
@@ -277,7 +325,9 @@ link_shared() {{
 """
 
 
-def write_sysroot(zig: str, target: Target, wrapper: Path, output: Path, scratch: Path) -> None:
+def write_sysroot(
+    zig: str, target: Target, musl: Optional[Path], wrapper: Path, output: Path, scratch: Path
+) -> None:
     scratch.mkdir(parents=True, exist_ok=True)
     probed = probe(zig, target, scratch)
     lib, bin_dir = output / "lib", output / "bin"
@@ -289,6 +339,9 @@ def write_sysroot(zig: str, target: Target, wrapper: Path, output: Path, scratch
         else:
             shutil.copyfile(path, lib / path.name)
     if target.libc == "musl":
+        assert musl is not None
+        for path in sorted((musl / "lib").iterdir()):
+            shutil.copyfile(path, lib / path.name)
         write_empty_archives(lib, (*EMPTY, *MUSL_EMPTY))
     else:
         write_empty_archives(lib, (*EMPTY, "gcc_s"))
@@ -307,12 +360,17 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--zig", required=True)
     parser.add_argument("--target-triple", required=True)
     parser.add_argument("--glibc-floor")
+    parser.add_argument("--musl", type=Path, help="written by sandbox/musl.py; for musl only")
     parser.add_argument("--wrapper", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--scratch", type=Path, default=Path("__scratch"))
     options = parser.parse_args(argv)
     target = parse_target(options.target_triple, options.glibc_floor)
-    write_sysroot(options.zig, target, options.wrapper, options.output, options.scratch)
+    if (target.libc == "musl") != (options.musl is not None):
+        parser.error("--musl belongs to a musl target")
+    write_sysroot(
+        options.zig, target, options.musl, options.wrapper, options.output, options.scratch
+    )
 
 
 if __name__ == "__main__":

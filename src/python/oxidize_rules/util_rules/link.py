@@ -44,6 +44,7 @@ from oxidize_rules.util_rules.inittab import (
     compile_inittab,
 )
 from oxidize_rules.util_rules.runtime import (
+    RUNTIME_DIR,
     RuntimeObjects,
     RuntimeObjectsRequest,
     compile_runtime,
@@ -89,6 +90,7 @@ class LinkRequest:
 
     `objects` are the image and the components' payloads. `link_args` are lld's own, or in the
     compiler's form (`-Wl,...`). With `link_map` the result has a map of what is in the file.
+    `dynamic_loading`: on musl, whether the executable contains a loader for shared libraries.
     """
 
     where: str
@@ -101,6 +103,7 @@ class LinkRequest:
     strip: bool = True
     link_args: Tuple[str, ...] = ()
     link_map: bool = False
+    dynamic_loading: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,11 @@ class LinkedExecutable:
     link_map_path: str = _MAP
 
 
+# What of the runtime stands for dlopen() on musl, with the C library's own loader and without it.
+_WITH_LOADER = f"{RUNTIME_DIR}/library.o"
+_WITHOUT_LOADER = f"{RUNTIME_DIR}/dl.o"
+
+
 def link_program_request(
     request: LinkRequest, inittab: Inittab, runtime: RuntimeObjects
 ) -> dict[str, Any]:
@@ -125,6 +133,7 @@ def link_program_request(
         return [[f"{folder}{file.name}", file.owner] for file in files]
 
     parts = inittab.parts
+    unused = _WITHOUT_LOADER if request.dynamic_loading else _WITH_LOADER
     return {
         "zig": ZIG,
         "sysroot": SYSROOT_DIR,
@@ -132,7 +141,7 @@ def link_program_request(
         "report": _REPORT,
         "map": _MAP if request.link_map else None,
         "objects": [
-            *([path, "the runtime"] for path in runtime.paths),
+            *([path, "the runtime"] for path in runtime.paths if path != unused),
             [inittab.path, CORE],
             *owned(parts.objects, f"{_DISTRIBUTION_DIR}/"),
             *(
@@ -142,6 +151,7 @@ def link_program_request(
         ],
         "static_libraries": owned(parts.static_libraries, f"{_DISTRIBUTION_DIR}/"),
         "system_libraries": owned(parts.system_libraries),
+        "dynamic_loading": request.dynamic_loading,
         "wrap": _WRAP,
         "exports": [*PYTHON_API, *runtime.exports],
         "strip": request.strip,

@@ -23,6 +23,8 @@ from oxidize_rules.compat import (
     remove_prefix,
     rule,
 )
+from oxidize_rules.util_rules import musl
+from oxidize_rules.util_rules.musl import MUSL_DIR, MuslRequest, build_musl
 from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool
 from oxidize_rules.util_rules.zig import ZIG, ZIG_DIR, ZigToolchainRequest, prepare_zig
@@ -55,6 +57,10 @@ async def prepare_sysroot(request: SysrootRequest) -> Sysroot:
         CreateDigest([FileContent("cc.sh", read_binary(sandbox, "cc.sh"))])
     )
     target = request.target_triple
+    inputs = {ZIG_DIR: zig.digest}
+    if target.endswith("-musl"):
+        built = await build_musl(MuslRequest(target), **implicitly())
+        inputs[MUSL_DIR] = built.digest
     floor = (f"--glibc-floor={request.glibc_floor}",) if request.glibc_floor else ()
     libc = f"glibc {request.glibc_floor}" if request.glibc_floor else "libc"
     process = await prepare_tool_process(
@@ -63,11 +69,12 @@ async def prepare_sysroot(request: SysrootRequest) -> Sysroot:
             f"--zig={ZIG}",
             f"--target-triple={target}",
             *floor,
+            *((f"--musl={MUSL_DIR}",) if MUSL_DIR in inputs else ()),
             "--wrapper=cc.sh",
             f"--output={SYSROOT_DIR}",
             description=f"Prepare {libc} for {target}",
             input_digest=wrapper,
-            immutable_input_digests=FrozenDict({ZIG_DIR: zig.digest}),
+            immutable_input_digests=FrozenDict(inputs),
             output_directories=(SYSROOT_DIR,),
         ),
         **implicitly(),
@@ -78,4 +85,4 @@ async def prepare_sysroot(request: SysrootRequest) -> Sysroot:
 
 
 def rules() -> Iterable[Any]:
-    return collect_rules()
+    return [*collect_rules(), *musl.rules()]
