@@ -6,13 +6,14 @@ import os.path
 from typing import Iterable
 
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
-from pants.engine.fs import AddPrefix
+from pants.engine.fs import AddPrefix, MergeDigests
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
 from oxidize_rules.binary_targets import OxidizedBinaryFieldSet, invalid_field
-from oxidize_rules.compat import add_prefix, collect_rules, implicitly, rule
+from oxidize_rules.compat import add_prefix, collect_rules, implicitly, merge_digests, rule
 from oxidize_rules.util_rules.executable import ExecutableRequest, build_executable
+from oxidize_rules.util_rules.link import debug_filename
 
 
 @rule(desc="Package an `oxidized_binary` target", level=LogLevel.DEBUG)
@@ -29,15 +30,20 @@ async def package_oxidized_binary(field_set: OxidizedBinaryFieldSet) -> BuiltPac
         )
     folder, filename = os.path.split(normal)
     executable = await build_executable(ExecutableRequest(field_set, filename), **implicitly())
-    digest = await add_prefix(AddPrefix(executable.digest, folder))
-    return BuiltPackage(
-        digest,
-        (
+    files = [executable.digest, *([executable.debug] if executable.debug else [])]
+    artifacts = [
+        BuiltPackageArtifact(
+            normal, extra_log_lines=tuple(f"  {line}" for line in executable.summary)
+        )
+    ]
+    if executable.debug:
+        artifacts.append(
             BuiltPackageArtifact(
-                normal, extra_log_lines=tuple(f"  {line}" for line in executable.summary)
-            ),
-        ),
-    )
+                debug_filename(normal), extra_log_lines=("  its symbols, for debuggers",)
+            )
+        )
+    digest = await add_prefix(AddPrefix(await merge_digests(MergeDigests(files)), folder))
+    return BuiltPackage(digest, tuple(artifacts))
 
 
 def rules() -> Iterable[object]:

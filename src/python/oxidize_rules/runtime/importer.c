@@ -18,8 +18,8 @@
 #define PYC_HEADER 16
 #define STRINGS(each)                                                                              \
     each(name) each(path) each(loader) each(origin) each(_cached) each(_set_fileattr)              \
-        each(submodule_search_locations) each(get_code) each(find_spec) each(fullname)             \
-            each(target) each(meta_path)
+        each(submodule_search_locations) each(get_code) each(exec_module) each(find_spec)          \
+            each(fullname) each(target) each(meta_path)
 
 struct state {
     PyObject *spec_type;         /* importlib.machinery.ModuleSpec */
@@ -106,10 +106,47 @@ static PyObject *loader_get_code(PyObject *self, PyTypeObject *type, PyObject *c
                                           (Py_ssize_t)(node->size - PYC_HEADER));
 }
 
+/* find_library() has to know the libraries in the executable: see _oxidized_ctypes.py. */
+static PyObject *amend(PyObject *loader, struct state *state, PyObject *module) {
+    PyObject *name = PyObject_GetAttr(loader, state->str_name);
+    bool other = name && PyUnicode_Check(name) &&
+                 PyUnicode_CompareWithASCIIString(name, "ctypes.util") != 0;
+    Py_XDECREF(name);
+    if (name == NULL)
+        return NULL;
+    if (other)
+        Py_RETURN_NONE;
+    PyObject *ours = PyImport_ImportModule("_oxidized_ctypes");
+    PyObject *done = ours ? PyObject_CallMethod(ours, "amend", "O", module) : NULL;
+    Py_XDECREF(ours);
+    return done;
+}
+
+/* exec_module(module): the inherited one, and what is different in an executable. */
+static PyObject *loader_exec_module(PyObject *self, PyTypeObject *type, PyObject *const *arguments,
+                                    Py_ssize_t count, PyObject *keywords) {
+    struct state *state = state_of_type(type);
+    if (state == NULL)
+        return NULL;
+    if (count != 1 || (keywords && PyTuple_GET_SIZE(keywords) > 0)) {
+        PyErr_SetString(PyExc_TypeError, "exec_module() takes exactly one argument: the module");
+        return NULL;
+    }
+    PyObject *done = PyObject_CallMethodObjArgs((PyObject *)type->tp_base, state->str_exec_module,
+                                                self, arguments[0], NULL);
+    if (done == NULL)
+        return NULL;
+    Py_DECREF(done);
+    return amend(self, state, arguments[0]);
+}
+
 static PyMethodDef loader_methods[] = {
     {"get_code", (PyCFunction)(void (*)(void))loader_get_code,
      METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
      PyDoc_STR("get_code($self, fullname, /)\n--\n\nThe module's code object, from memory.")},
+    {"exec_module", (PyCFunction)(void (*)(void))loader_exec_module,
+     METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
+     PyDoc_STR("exec_module($self, module, /)\n--\n\nRun the module's code.")},
     {0}};
 
 static PyType_Slot source_loader_slots[] = {

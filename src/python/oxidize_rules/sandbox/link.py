@@ -14,6 +14,7 @@ REQUEST.json (all paths relative to the folder that the program runs in):
     wrap                a file with one symbol a line: every call of `x` goes to `__wrap_x`
     exports             names and patterns (`*`) of the symbols that loaded libraries may see
     strip               whether symbols are left out
+    debug               a file of symbols for debuggers to write (sandbox/debug_file.py), or null
     link_args           further arguments for lld (also in the compiler's form `-Wl,a,b`)
 
 Nothing is written under `output` unless the link and the check succeed.
@@ -115,7 +116,12 @@ def read_lines(path: str) -> list[str]:
 
 
 def command(
-    request: dict[str, Any], sysroot: dict[str, Any], *, output: str, exports: str
+    request: dict[str, Any],
+    sysroot: dict[str, Any],
+    *,
+    output: str,
+    exports: str,
+    build_id: str = "none",
 ) -> list[str]:
     """lld's arguments. Archives come in any order: lld looks back into those it has seen."""
     folder = request["sysroot"]
@@ -131,7 +137,7 @@ def command(
     else:
         arguments += [*sysroot["pie"], "--dynamic-linker", sysroot["dynamic_linker"]]
     arguments += [
-        "--build-id=none",
+        f"--build-id={build_id}",
         "--hash-style=gnu",
         "--gc-sections",
         "--eh-frame-hdr",
@@ -141,6 +147,8 @@ def command(
         "-z", "relro", "-z", "now", "-z", "noexecstack", "-z", "text",
         "-z", f"stack-size={STACK_SIZE}",
     ]  # fmt: skip
+    if not loader:
+        arguments += ["--exclude-libs=ALL"]
     if static:
         # A third of a megabyte less, and as many page faults; glibc reads it since 2.36 only.
         arguments += ["-z", "pack-relative-relocs"]
@@ -158,6 +166,8 @@ def command(
     arguments += [path for path, _ in request["objects"]]
     arguments += [path for path, _ in request["static_libraries"]]
     arguments += expand_link_args(request["link_args"])
+    if request["debug"]:
+        arguments += [f"--build-id={build_id}"]  # whatever link_args say
     arguments += ["--as-needed", *(f"{folder}/{path}" for path in sysroot["libraries"])]
     arguments += [f"{folder}/{path}" for path in sysroot["end_objects"]]
     return arguments
@@ -335,7 +345,9 @@ def files_that_need(path: str, symbol: str) -> Iterator[str]:
             yield f"{path}({name})" if name else path
 
 
-def link(request: dict[str, Any], sysroot: dict[str, Any], output: str) -> None:
+def link(
+    request: dict[str, Any], sysroot: dict[str, Any], output: str, build_id: str = "none"
+) -> None:
     """Runs lld. Raises UserError with every error that it found, translated."""
     explainer = Explainer(request, sysroot)
     missing = missing_system_libraries(sysroot, request["system_libraries"])
@@ -348,7 +360,7 @@ def link(request: dict[str, Any], sysroot: dict[str, Any], output: str) -> None:
     with open(exports, "w", encoding="utf-8") as stream:
         stream.write(dynamic_list(exported_names(request, sysroot)))
     with open(arguments_file, "w", encoding="utf-8") as stream:
-        for word in command(request, sysroot, output=output, exports=exports):
+        for word in command(request, sysroot, output=output, exports=exports, build_id=build_id):
             stream.write(quoted(word) + "\n")
     try:
         result = subprocess.run(
@@ -368,6 +380,22 @@ def link(request: dict[str, Any], sysroot: dict[str, Any], output: str) -> None:
     if not problems:
         raise RuntimeError(f"lld ended with exit code {result.returncode}:\n{text}")
     raise UserError(told([explainer.explain(problem) for problem in problems]))
+
+
+def link_with_symbols(request: dict[str, Any], sysroot: dict[str, Any], output: str) -> None:
+    """As `link`, and writes the file of symbols `<output>.debug` for debuggers.
+
+    The build id comes from the executable's content: one binary, one file of symbols.
+    """
+    from oxidize_rules.sandbox import debug_file
+
+    link(request, sysroot, output, build_id="sha1")
+    with open(output, "rb") as stream:
+        _, _, build_id = debug_file.build_id_note(stream.read())
+    unstripped = {**request, "strip": False, "map": None}
+    link(unstripped, sysroot, f"{output}.debug", build_id=f"0x{build_id}")
+    name = os.path.basename(request["debug"])
+    debug_file.write_debug_file(output, f"{output}.debug", name)
 
 
 def quoted(word: str) -> str:
@@ -420,18 +448,24 @@ def main(argv: list[str]) -> None:
         request = json.load(stream)
     sysroot = read_sysroot(request["sysroot"])
     output = request["output"]
-    temporary = f"{output}.part"
+    temporary, symbols = f"{output}.part", f"{output}.part.debug"
     os.makedirs(os.path.dirname(output) or ".", exist_ok=True)
     try:
-        link(request, sysroot, temporary)
+        if request["debug"]:
+            link_with_symbols(request, sysroot, temporary)
+        else:
+            link(request, sysroot, temporary)
         text = check(request, sysroot, temporary)
         if request["report"]:
             with open(request["report"], "w", encoding="utf-8") as stream:
                 stream.write(text)
+        if request["debug"]:
+            os.replace(symbols, request["debug"])
         os.replace(temporary, output)
     finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        for path in (temporary, symbols):
+            if os.path.exists(path):
+                os.unlink(path)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,7 @@ class Sandbox:
             "exports": ["Py*", "_Py*"],
             "dynamic_loading": False,
             "strip": True,
+            "debug": None,
             "link_args": [],
             **changes,
         }

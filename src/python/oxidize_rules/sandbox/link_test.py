@@ -66,6 +66,7 @@ def request(**changes: Any) -> dict[str, Any]:
         "exports": ["Py*", "_Py*"],
         "dynamic_loading": False,
         "strip": True,
+        "debug": None,
         "link_args": [],
         **changes,
     }

@@ -9,20 +9,31 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from dataclasses import dataclass
+from importlib.resources import read_binary
 from typing import Iterable, Tuple
 
 from pants.engine.addresses import Address
-from pants.engine.fs import Digest, DigestSubset, PathGlobs
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    DigestSubset,
+    FileContent,
+    MergeDigests,
+    PathGlobs,
+)
 from pants.engine.process import Process
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
+from oxidize_rules import runtime
 from oxidize_rules.compat import (
     collect_rules,
     concurrently,
+    create_digest,
     digest_subset_to_digest,
     execute_process,
     implicitly,
+    merge_digests,
     rule,
 )
 from oxidize_rules.util_rules.distribution import (
@@ -42,6 +53,8 @@ _PROGRAM = ("component", "elf_object", "options", "tree", "wheel")
 _INPUT = "__input"
 PAYLOAD_OBJECT = "payload.o"
 _MANIFEST = "manifest.json"
+# Of `oxidize_rules.runtime`: what the runtime has in Python. They lie beside the standard library.
+RUNTIME_MODULES = ("_oxidized_ctypes.py",)
 
 # Where things stand in the image, relative to its root.
 APP_DIR = "app"
@@ -161,12 +174,19 @@ async def compile_stdlib(request: StdlibRequest) -> Component:
         PythonDistributionRequest(request.distribution), **implicitly()
     )
     root = stdlib_dir(distribution.python_version)
+    ours = await create_digest(
+        CreateDigest(
+            FileContent(f"{distribution.stdlib_path}/{name}", read_binary(runtime, name))
+            for name in RUNTIME_MODULES
+        )
+    )
+    stdlib = await merge_digests(MergeDigests((distribution.stdlib, ours)))
     return await compile_component(
         ComponentRequest(
             distribution=request.distribution,
             name="stdlib",
             kind="stdlib",
-            input=distribution.stdlib,
+            input=stdlib,
             path=distribution.stdlib_path,
             root=root,
             path_entry=root,

@@ -295,10 +295,12 @@ class ExecutableRequest:
 
 @dataclass(frozen=True)
 class Executable:
-    """`digest` holds one file, `path`. `summary`: what it is, in lines for a person."""
+    """`digest` holds one file, `path`; `debug` its symbols (`debug_info`), as `<path>.debug`.
+    `summary`: what it is, in lines for a person."""
 
     digest: Digest
     path: str
+    debug: Optional[Digest]
     summary: Tuple[str, ...]
 
 
@@ -397,6 +399,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             excluded_extensions=tuple(fields.exclude_extensions.value or ()),
             included_extensions=tuple(fields.include_extensions.value or ()),
             strip=bool(fields.strip.value),
+            debug=bool(fields.debug_info.value),
             link_args=tuple(fields.link_args.value or ()),
         ),
         **implicitly(),
@@ -410,6 +413,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
     return Executable(
         linked.digest,
         linked.path,
+        linked.debug,
         summary(
             fields,
             distribution,

@@ -59,7 +59,7 @@ from oxidize_rules.util_rules.sysroot import SYSROOT_DIR, SysrootRequest, prepar
 from oxidize_rules.util_rules.zig import ZIG, ZIG_DIR, ZigToolchainRequest, prepare_zig
 
 # Modules of `oxidize_rules.sandbox` that make up the link program.
-_PROGRAM = ("link", "portability", "elf_reader", "glibc_symbols")
+_PROGRAM = ("link", "debug_file", "portability", "elf_reader", "glibc_symbols")
 # lld itself, and a table that serves error messages: a fresh daemon need not lay out all of zig.
 _ZIG_FILES = ("ziglang/zig", "ziglang/lib/libc/glibc/abilists")
 _DISTRIBUTION_DIR = "__distribution"
@@ -91,6 +91,7 @@ class LinkRequest:
     `objects` are the image and the components' payloads. `link_args` are lld's own, or in the
     compiler's form (`-Wl,...`). With `link_map` the result has a map of what is in the file.
     `dynamic_loading`: on musl, whether the executable contains a loader for shared libraries.
+    With `debug` the result has a file of symbols, which the executable refers to by its name.
     """
 
     where: str
@@ -104,19 +105,27 @@ class LinkRequest:
     link_args: Tuple[str, ...] = ()
     link_map: bool = False
     dynamic_loading: bool = False
+    debug: bool = False
 
 
 @dataclass(frozen=True)
 class LinkedExecutable:
     """`digest` holds the executable at `path` alone. `report` holds the findings and figures of
-    sandbox/portability.py at `report_path`; `link_map` holds lld's map at `link_map_path`."""
+    sandbox/portability.py at `report_path`; `link_map` holds lld's map at `link_map_path`;
+    `debug` holds the file of symbols at `<path>.debug`."""
 
     digest: Digest
     path: str
     report: Digest
     link_map: Optional[Digest]
+    debug: Optional[Digest]
     report_path: str = _REPORT
     link_map_path: str = _MAP
+
+
+def debug_filename(output_filename: str) -> str:
+    """The name of the file of symbols beside an executable."""
+    return f"{output_filename}.debug"
 
 
 # What of the runtime stands for dlopen() on musl, with the C library's own loader and without it.
@@ -155,6 +164,7 @@ def link_program_request(
         "wrap": _WRAP,
         "exports": [*PYTHON_API, *runtime.exports],
         "strip": request.strip,
+        "debug": debug_filename(request.output_filename) if request.debug else None,
         "link_args": list(request.link_args),
     }
 
@@ -200,7 +210,13 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
         )
     )
     inputs = await merge_digests(MergeDigests((written, inittab.digest, runtime.digest, *changing)))
-    outputs = (request.output_filename, _REPORT, *((_MAP,) if request.link_map else ()))
+    debug = debug_filename(request.output_filename)
+    outputs = (
+        request.output_filename,
+        _REPORT,
+        *((_MAP,) if request.link_map else ()),
+        *((debug,) if request.debug else ()),
+    )
     result = await execute_process(
         Process(
             argv=(*python.argv("link"), _REQUEST),
@@ -226,15 +242,21 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
         **implicitly(),
     )
     raise_on_failure(result, where=request.where, doing="link the executable")
-    parts = await concurrently(
-        digest_subset_to_digest(DigestSubset(result.output_digest, PathGlobs([path])))
-        for path in outputs
+    digests = dict(
+        zip(
+            outputs,
+            await concurrently(
+                digest_subset_to_digest(DigestSubset(result.output_digest, PathGlobs([path])))
+                for path in outputs
+            ),
+        )
     )
     return LinkedExecutable(
-        digest=parts[0],
+        digest=digests[request.output_filename],
         path=request.output_filename,
-        report=parts[1],
-        link_map=parts[2] if request.link_map else None,
+        report=digests[_REPORT],
+        link_map=digests.get(_MAP),
+        debug=digests.get(debug),
     )
 
 
