@@ -4,8 +4,8 @@
 
 Without packages: all. Each is used in a process of its own, unless `--one-process` is given.
 Prints a line for each: `NAME VERSION ok SECONDS s`, or the error and its traceback; with `--json`,
-an object a line: package, version, ok, seconds, note (of the check), error. Exit code 1 if one
-failed.
+an object a line: package, version, wheel (the oldest C library that its wheel is for, as
+"musllinux_1_2", or "any"), ok, seconds, note (of the check), error. Exit code 1 if one failed.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 import time
 import traceback
 from dataclasses import asdict, dataclass
 
-from checks import CHECKS, command
+from checks import CHECKS, NATIVE_PART, command
 
 TIMEOUT = 300.0
 
@@ -28,6 +29,7 @@ TIMEOUT = 300.0
 class Result:
     package: str
     version: str
+    wheel: str
     ok: bool
     seconds: float
     note: str
@@ -40,16 +42,27 @@ class Result:
         return f"{self.package} {self.version} {end} {self.seconds:.2f} s{note}{error}"
 
 
+def wheel_platform(package: str) -> str:
+    """The oldest platform that the package's wheel is for, without the machine."""
+    lines = (importlib.metadata.distribution(package).read_text("WHEEL") or "").splitlines()
+    tags = [line.split("-")[-1] for line in lines if line.startswith("Tag:")]
+    tags = [tag.replace("manylinux2014", "manylinux_2_17") for tag in tags]
+    found = [re.match(r"any$|(many|musl)linux_\d+_\d+", tag) for tag in tags]
+    platforms = [match[0] for match in found if match]
+    return min(platforms, key=lambda name: [int(n) for n in name.split("_")[1:]], default="?")
+
+
 def use(package: str) -> Result:
     """Runs a check in this process."""
     start = time.perf_counter()
-    note, error, version = "", "", "?"
+    note, error, version, wheel = "", "", "?", "?"
     try:
         version = importlib.metadata.version(package)
+        wheel = wheel_platform(NATIVE_PART.get(package, package))
         note = CHECKS[package]() or ""
     except Exception:
         error = traceback.format_exc()
-    return Result(package, version, not error, time.perf_counter() - start, note, error)
+    return Result(package, version, wheel, not error, time.perf_counter() - start, note, error)
 
 
 def use_in_process(package: str) -> Result:
@@ -70,7 +83,7 @@ def use_in_process(package: str) -> Result:
                 return result
     except subprocess.TimeoutExpired:
         end = f"not finished after {TIMEOUT} s"
-    return Result(package, "?", False, time.perf_counter() - start, "", end)
+    return Result(package, "?", "?", False, time.perf_counter() - start, "", end)
 
 
 def main() -> int:

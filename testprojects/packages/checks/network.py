@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import ipaddress
 import signal
 import ssl
 import sys
@@ -15,20 +16,24 @@ from checks.registry import check, command, equal, in_threads, native, raises, t
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ADDRESS = "127.0.0.1"
+
 
 def certificate() -> tuple[bytes, bytes]:
-    """A key and a self-signed certificate for `localhost`, both PEM."""
+    """A key and a self-signed certificate for this machine, both PEM."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name.from_rfc4514_string("CN=localhost")
+    # The address too: where there is no /etc/hosts, nobody knows `localhost`.
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(ADDRESS))]
     now = datetime.datetime.now(datetime.timezone.utc)
     day = datetime.timedelta(days=1)
     built = (
         x509.CertificateBuilder(name, name, key.public_key(), 7, now - day, now + day)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -81,13 +86,13 @@ def use_grpcio() -> None:
     key, cert = certificate()
     server = grpc.server(futures.ThreadPoolExecutor(4))
     server.add_generic_rpc_handlers((handlers,))
-    port = server.add_insecure_port("127.0.0.1:0")
-    secure = server.add_secure_port("localhost:0", grpc.ssl_server_credentials([(key, cert)]))
+    port = server.add_insecure_port(f"{ADDRESS}:0")
+    secure = server.add_secure_port(f"{ADDRESS}:0", grpc.ssl_server_credentials([(key, cert)]))
     server.start()
     trusted = grpc.ssl_channel_credentials(cert)
     for channel in (
-        grpc.insecure_channel(f"127.0.0.1:{port}"),
-        grpc.secure_channel(f"localhost:{secure}", trusted),
+        grpc.insecure_channel(f"{ADDRESS}:{port}"),
+        grpc.secure_channel(f"{ADDRESS}:{secure}", trusted),
     ):
         with channel:
             call = channel.unary_unary("/own.Service/Upper")
@@ -114,9 +119,9 @@ async def grpc_with_asyncio(handlers: object) -> None:
 
     server = grpc.aio.server(futures.ThreadPoolExecutor(2))
     server.add_generic_rpc_handlers((handlers,))
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"{ADDRESS}:0")
     await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    async with grpc.aio.insecure_channel(f"{ADDRESS}:{port}") as channel:
         call = channel.unary_unary("/own.Service/Upper")
         equal(
             await asyncio.gather(*(call(b"%d a" % n) for n in range(20))),
@@ -157,11 +162,11 @@ async def uvloop_echo() -> None:
 
     server_tls, client_tls = contexts()
     for listen, call in ((None, None), (server_tls, client_tls)):
-        server = await asyncio.start_server(echo, "127.0.0.1", 0, ssl=listen)
+        server = await asyncio.start_server(echo, ADDRESS, 0, ssl=listen)
         port = server.sockets[0].getsockname()[1]
         name = "localhost" if call else None
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", port, ssl=call, server_hostname=name
+            ADDRESS, port, ssl=call, server_hostname=name
         )
         writer.write(b"text" * 100_000)
         equal(len(await reader.readexactly(400_000)), 400_000)
@@ -176,12 +181,12 @@ async def uvloop_echo() -> None:
     signal.raise_signal(signal.SIGUSR1)
     await asyncio.wait_for(signalled.wait(), 10)
     equal(await loop.run_in_executor(None, sum, range(10)), 45)
-    addresses = await loop.getaddrinfo("127.0.0.1", 80)
-    equal(addresses[0][4], ("127.0.0.1", 80))
+    addresses = await loop.getaddrinfo(ADDRESS, 80)
+    equal(addresses[0][4], (ADDRESS, 80))
     with raises(asyncio.TimeoutError):
         await asyncio.wait_for(asyncio.sleep(10), 0.01)
     with raises(ConnectionRefusedError):
-        await asyncio.open_connection("127.0.0.1", 1)
+        await asyncio.open_connection(ADDRESS, 1)
 
 
 @check("aiohttp")
@@ -233,8 +238,8 @@ async def aiohttp_talk() -> None:
     runner = web.AppRunner(application)
     await runner.setup()
     sites = [
-        web.TCPSite(runner, "127.0.0.1", 0),
-        web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_tls),
+        web.TCPSite(runner, ADDRESS, 0),
+        web.TCPSite(runner, ADDRESS, 0, ssl_context=server_tls),
     ]
     for site in sites:
         await site.start()

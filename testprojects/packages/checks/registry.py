@@ -17,6 +17,12 @@ THREADS = 4
 
 Check = Callable[[], "str | None"]
 CHECKS: dict[str, Check] = {}
+# Packages whose native code is in another: that one's wheel says what it needs.
+NATIVE_PART = {
+    "polars": "polars-runtime-32",
+    "psycopg": "psycopg-binary",
+    "pydantic": "pydantic-core",
+}
 
 
 def check(package: str) -> Callable[[Check], Check]:
