@@ -82,9 +82,10 @@ def check_psycopg() -> None:
     from_image(_psycopg)
     equal((psycopg.pq.__impl__, psycopg.pq.version() > 150000), ("binary", True))
     try:
-        psycopg.connect("host=127.0.0.1 port=1 dbname=none", connect_timeout=2)
+        psycopg.connect("host=127.0.0.1 port=1 user=none", connect_timeout=2)
     except psycopg.OperationalError as error:
-        equal("refused" in str(error) or "unreachable" in str(error), True)
+        if "refused" not in str(error) and "unreachable" not in str(error):
+            raise
     else:
         raise AssertionError("a server answered")
 
