@@ -58,6 +58,14 @@ OXIDIZE_HIDDEN int oxidize_open_node(uint32_t node, int flags);
 /* The same in memory alone: fails where the kernel has no memfd. */
 OXIDIZE_HIDDEN int oxidize_open_memory(uint32_t node, int flags);
 
+/* The parts of the above, for the loader of libraries: a new memfd, its seals, ... */
+OXIDIZE_HIDDEN int oxidize_new_memfd(const char *label, int flags);
+OXIDIZE_HIDDEN void oxidize_seal(int descriptor);
+OXIDIZE_HIDDEN bool oxidize_write_all(int descriptor, const uint8_t *bytes, uint64_t size);
+/* ... and a temporary file, whose name is given back in `name`. -1: no folder takes one (and with
+ * `for_code`, lets it be mapped as code). */
+OXIDIZE_HIDDEN int oxidize_new_temporary(char *name, size_t size, int flags, bool for_code);
+
 /* open() of a place in the image: checks `flags` as the kernel does for a read-only disk. */
 OXIDIZE_HIDDEN int oxidize_open_place(const struct oxidize_place *place, int flags);
 

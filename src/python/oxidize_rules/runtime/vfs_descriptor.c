@@ -25,7 +25,7 @@ uint32_t oxidize_node_of_stat(const struct stat *status) {
 uint32_t oxidize_node_of_descriptor(int descriptor) {
     struct stat status;
     int error = errno;
-    int failed = __real_fstat(descriptor, &status);
+    int failed = CALL(fstat)(descriptor, &status);
     errno = error;
     return failed ? OXIDIZE_NONE : oxidize_node_of_stat(&status);
 }

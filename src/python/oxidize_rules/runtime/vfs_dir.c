@@ -59,21 +59,21 @@ static DIR *new_stream(uint32_t index, int descriptor) {
 WRAP(DIR *, opendir)(const char *path) {
     struct oxidize_place place;
     if (!oxidize_find(AT_FDCWD, path, &place))
-        return __real_opendir(place.outside);
+        return CALL(opendir)(place.outside);
     return place.node == OXIDIZE_NONE ? NULL : new_stream(place.node, -1);
 }
 
 WRAP(DIR *, fdopendir)(int descriptor) {
     uint32_t node = oxidize_node_of_descriptor(descriptor);
     if (node == OXIDIZE_NONE)
-        return __real_fdopendir(descriptor);
+        return CALL(fdopendir)(descriptor);
     return new_stream(node, descriptor);
 }
 
 WRAP(int, closedir)(DIR *directory) {
     struct stream *stream = ours(directory);
     if (stream == NULL)
-        return __real_closedir(directory);
+        return CALL(closedir)(directory);
     int descriptor = stream->descriptor;
     stream->magic = 0;
     stream->self = NULL;
@@ -114,29 +114,58 @@ static struct dirent *next_entry(struct stream *stream) {
 
 WRAP(struct dirent *, readdir)(DIR *directory) {
     struct stream *stream = ours(directory);
-    return stream ? next_entry(stream) : __real_readdir(directory);
+    return stream ? next_entry(stream) : CALL(readdir)(directory);
+}
+
+/* Libraries still use it, and would give our streams to libc's. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+static int next_entry_r(struct stream *stream, struct dirent *entry, struct dirent **result) {
+    *result = next_entry(stream);
+    if (*result)
+        *result = memcpy(entry, *result, sizeof *entry);
+    return 0;
+}
+
+REAL(readdir_r);
+WRAP(int, readdir_r)
+(DIR *restrict directory, struct dirent *restrict entry, struct dirent **restrict result) {
+    struct stream *stream = ours(directory);
+    return stream ? next_entry_r(stream, entry, result)
+                  : CALL(readdir_r)(directory, entry, result);
 }
 
 #ifdef __GLIBC__
+_Static_assert(sizeof(struct dirent64) == sizeof(struct dirent), "same layout");
+
 REAL(readdir64);
 WRAP(struct dirent64 *, readdir64)(DIR *directory) {
-    _Static_assert(sizeof(struct dirent64) == sizeof(struct dirent), "same layout");
     struct stream *stream = ours(directory);
-    return stream ? (struct dirent64 *)(void *)next_entry(stream) : __real_readdir64(directory);
+    return stream ? (struct dirent64 *)(void *)next_entry(stream) : CALL(readdir64)(directory);
+}
+
+REAL(readdir64_r);
+WRAP(int, readdir64_r)
+(DIR *restrict directory, struct dirent64 *restrict entry, struct dirent64 **restrict result) {
+    struct stream *stream = ours(directory);
+    return stream ? next_entry_r(stream, (struct dirent *)(void *)entry,
+                                 (struct dirent **)(void *)result)
+                  : CALL(readdir64_r)(directory, entry, result);
 }
 #endif
+#pragma GCC diagnostic pop
 
 WRAP(void, rewinddir)(DIR *directory) {
     struct stream *stream = ours(directory);
     if (stream)
         stream->next = 0;
     else
-        __real_rewinddir(directory);
+        CALL(rewinddir)(directory);
 }
 
 WRAP(long, telldir)(DIR *directory) {
     struct stream *stream = ours(directory);
-    return stream ? (long)stream->next : __real_telldir(directory);
+    return stream ? (long)stream->next : CALL(telldir)(directory);
 }
 
 WRAP(void, seekdir)(DIR *directory, long position) {
@@ -144,13 +173,13 @@ WRAP(void, seekdir)(DIR *directory, long position) {
     if (stream)
         stream->next = (uint32_t)position;
     else
-        __real_seekdir(directory, position);
+        CALL(seekdir)(directory, position);
 }
 
 WRAP(int, dirfd)(DIR *directory) {
     struct stream *stream = ours(directory);
     if (stream == NULL)
-        return __real_dirfd(directory);
+        return CALL(dirfd)(directory);
     if (stream->descriptor < 0)
         stream->descriptor = oxidize_open_node(stream->directory, O_CLOEXEC);
     return stream->descriptor;

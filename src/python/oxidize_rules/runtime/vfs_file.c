@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@ REAL(open);
 REAL(openat);
 REAL(fopen);
 
-static int new_memfd(const char *name, int flags) {
+int oxidize_new_memfd(const char *name, int flags) {
     unsigned common = MEMFD_ALLOW_SEALING | (flags & O_CLOEXEC ? MEMFD_CLOEXEC : 0);
     long descriptor = syscall(__NR_memfd_create, name, common | MEMFD_NOEXEC_SEAL);
     if (descriptor < 0 && errno == EINVAL) /* before Linux 6.3 */
@@ -37,24 +38,40 @@ static int new_memfd(const char *name, int flags) {
     return (int)descriptor;
 }
 
-/* A temporary file that still has a name, which is given back in `name`. */
-static int new_temporary(char *name, size_t size, int flags) {
+/* Whether the file stands where the system lets no code be mapped. */
+static bool no_code(int descriptor) {
+    struct statvfs status;
+    return fstatvfs(descriptor, &status) == 0 && (status.f_flag & ST_NOEXEC);
+}
+
+/* A new file in a folder, with a name that this process has not used before. */
+static int new_file(const char *folder, char *name, size_t size, int flags) {
+    static unsigned count;
+    unsigned number = __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);
+    int length = snprintf(name, size, "%s/.oxidized-%u-XXXXXX", folder, number);
+    if (length < 0 || (size_t)length >= size)
+        return -1;
+    return mkostemp(name, flags & O_CLOEXEC);
+}
+
+int oxidize_new_temporary(char *name, size_t size, int flags, bool for_code) {
     const char *folders[] = {getenv("TMPDIR"), "/dev/shm", "/tmp", "/var/tmp"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         if (folders[i] == NULL || *folders[i] != '/')
             continue;
-        int length = snprintf(name, size, "%s/.oxidized-XXXXXX", folders[i]);
-        if (length < 0 || (size_t)length >= size)
-            continue;
-        int descriptor = mkostemp(name, flags & O_CLOEXEC);
-        if (descriptor >= 0)
+        int descriptor = new_file(folders[i], name, size, flags);
+        if (descriptor >= 0 && !(for_code && no_code(descriptor)))
             return descriptor;
+        if (descriptor >= 0) {
+            unlink(name);
+            close(descriptor);
+        }
     }
     errno = ENFILE; /* open() may give it, and "too many open files" hints at a missing resource */
     return -1;
 }
 
-static bool write_all(int descriptor, const uint8_t *bytes, uint64_t size) {
+bool oxidize_write_all(int descriptor, const uint8_t *bytes, uint64_t size) {
     off_t at = 0;
     while (size > 0) {
         /* At most 1 GiB: the kernel cuts a write at 2 GiB. pwrite leaves the position at 0. */
@@ -72,7 +89,7 @@ static bool write_all(int descriptor, const uint8_t *bytes, uint64_t size) {
 }
 
 /* Not SEAL_WRITE: before Linux 6.7 that also forbids a shared read-only mmap(). */
-static void seal(int descriptor) {
+void oxidize_seal(int descriptor) {
     const int size_seals = SEAL_SHRINK | SEAL_GROW | SEAL_SEAL;
     if (fcntl(descriptor, ADD_SEALS, size_seals | SEAL_FUTURE_WRITE) < 0)
         fcntl(descriptor, ADD_SEALS, size_seals); /* before Linux 5.1 */
@@ -86,7 +103,7 @@ static bool mark(int descriptor, uint32_t node) {
 
 static bool fill(int descriptor, uint32_t index, const struct oxidize_node *node) {
     const uint8_t *content = oxidize_content(node);
-    return (content == NULL || write_all(descriptor, content, node->size)) &&
+    return (content == NULL || oxidize_write_all(descriptor, content, node->size)) &&
            mark(descriptor, index);
 }
 
@@ -101,10 +118,10 @@ static int give_up(int descriptor) {
 /* Where the kernel has no memfd: a file without a name, open for reading only. */
 static int open_temporary(uint32_t index, const struct oxidize_node *node, int flags) {
     char name[256];
-    int writer = new_temporary(name, sizeof name, flags);
+    int writer = oxidize_new_temporary(name, sizeof name, flags, false);
     if (writer < 0)
         return -1;
-    int reader = __real_open(name, O_RDONLY | (flags & O_CLOEXEC));
+    int reader = CALL(open)(name, O_RDONLY | (flags & O_CLOEXEC));
     unlink(name);
     if (reader < 0 || !fill(writer, index, node)) {
         if (reader >= 0)
@@ -120,12 +137,12 @@ int oxidize_open_memory(uint32_t index, int flags) {
     /* The name shows in /proc/<pid>/fd; the kernel takes up to 249 bytes. */
     char name[200];
     snprintf(name, sizeof name, "oxidized:%s", node ? oxidize_string(node->path) : "");
-    int descriptor = node ? new_memfd(name, flags) : -1;
+    int descriptor = node ? oxidize_new_memfd(name, flags) : -1;
     if (descriptor < 0)
         return -1;
     if (!fill(descriptor, index, node))
         return give_up(descriptor);
-    seal(descriptor);
+    oxidize_seal(descriptor);
     return descriptor;
 }
 
@@ -186,7 +203,7 @@ WRAP(int, open)(const char *path, int flags, ...) {
     MODE_ARGUMENT(flags, mode)
     if (oxidize_resolve(AT_FDCWD, path, &place))
         return oxidize_open_place(&place, flags);
-    return __real_open(place.outside, flags, mode);
+    return CALL(open)(place.outside, flags, mode);
 }
 
 WRAP(int, openat)(int folder, const char *path, int flags, ...) {
@@ -194,7 +211,7 @@ WRAP(int, openat)(int folder, const char *path, int flags, ...) {
     MODE_ARGUMENT(flags, mode)
     if (oxidize_resolve(folder, path, &place))
         return oxidize_open_place(&place, flags);
-    return __real_openat(folder, place.outside, flags, mode);
+    return CALL(openat)(folder, place.outside, flags, mode);
 }
 
 /* A stream on a place in the image. */
@@ -217,7 +234,7 @@ WRAP(FILE *, fopen)(const char *path, const char *mode) {
     struct oxidize_place place;
     if (oxidize_resolve(AT_FDCWD, path, &place))
         return open_stream(&place, mode);
-    return __real_fopen(place.outside, mode);
+    return CALL(fopen)(place.outside, mode);
 }
 
 #ifdef __GLIBC__
@@ -230,7 +247,7 @@ WRAP(int, open64)(const char *path, int flags, ...) {
     MODE_ARGUMENT(flags, mode)
     if (oxidize_resolve(AT_FDCWD, path, &place))
         return oxidize_open_place(&place, flags);
-    return __real_open64(place.outside, flags, mode);
+    return CALL(open64)(place.outside, flags, mode);
 }
 
 WRAP(int, openat64)(int folder, const char *path, int flags, ...) {
@@ -238,13 +255,13 @@ WRAP(int, openat64)(int folder, const char *path, int flags, ...) {
     MODE_ARGUMENT(flags, mode)
     if (oxidize_resolve(folder, path, &place))
         return oxidize_open_place(&place, flags);
-    return __real_openat64(folder, place.outside, flags, mode);
+    return CALL(openat64)(folder, place.outside, flags, mode);
 }
 
 WRAP(FILE *, fopen64)(const char *path, const char *mode) {
     struct oxidize_place place;
     if (oxidize_resolve(AT_FDCWD, path, &place))
         return open_stream(&place, mode);
-    return __real_fopen64(place.outside, mode);
+    return CALL(fopen64)(place.outside, mode);
 }
 #endif

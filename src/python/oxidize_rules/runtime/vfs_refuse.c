@@ -43,7 +43,7 @@ static int refuse_removal(const struct oxidize_place *place) {
         if (oxidize_resolve(AT_FDCWD, path, &place))                                               \
             return refuse(&place);                                                                 \
         path = place.outside;                                                                      \
-        return __real_##name pass;                                                                 \
+        return CALL(name) pass;                                                                    \
     }
 #define WRAP_PATH_AT(name, refuse, declare, pass)                                                  \
     REAL(name);                                                                                    \
@@ -52,7 +52,7 @@ static int refuse_removal(const struct oxidize_place *place) {
         if (oxidize_resolve(folder, path, &place))                                                 \
             return refuse(&place);                                                                 \
         path = place.outside;                                                                      \
-        return __real_##name pass;                                                                 \
+        return CALL(name) pass;                                                                    \
     }
 
 /* clang-format off */
@@ -135,7 +135,7 @@ static int refuse_two(const struct oxidize_place *from, bool from_inside,
         bool from_inside = oxidize_resolve(AT_FDCWD, from, &source);                               \
         bool to_inside = oxidize_resolve(AT_FDCWD, to, &target);                                   \
         int result = refuse_two(&source, from_inside, &target, to_inside);                         \
-        return result <= 0 ? result : __real_##name(source.outside, target.outside);               \
+        return result <= 0 ? result : CALL(name)(source.outside, target.outside);                  \
     }
 
 WRAP_TWO(rename)
@@ -149,7 +149,7 @@ WRAP(int, renameat)(int from_folder, const char *from, int to_folder, const char
     int result = refuse_two(&source, from_inside, &target, to_inside);
     if (result <= 0)
         return result;
-    return __real_renameat(from_folder, source.outside, to_folder, target.outside);
+    return CALL(renameat)(from_folder, source.outside, to_folder, target.outside);
 }
 
 REAL(linkat);
@@ -160,7 +160,7 @@ WRAP(int, linkat)(int from_folder, const char *from, int to_folder, const char *
     int result = refuse_two(&source, from_inside, &target, to_inside);
     if (result <= 0)
         return result;
-    return __real_linkat(from_folder, source.outside, to_folder, target.outside, flags);
+    return CALL(linkat)(from_folder, source.outside, to_folder, target.outside, flags);
 }
 
 /* fchdir() of a folder of the image: as chdir(). */
@@ -168,7 +168,7 @@ REAL(fchdir);
 WRAP(int, fchdir)(int descriptor) {
     uint32_t node = oxidize_node_of_descriptor(descriptor);
     if (node == OXIDIZE_NONE)
-        return __real_fchdir(descriptor);
+        return CALL(fchdir)(descriptor);
     struct oxidize_place place = {.node = node};
     return refuse_to_enter(&place);
 }

@@ -45,7 +45,7 @@ static int finish_fstat(int result, struct stat *status) {
         struct oxidize_place place;                                                                \
         _Static_assert(sizeof(struct kind) == sizeof(struct stat), "same layout");                 \
         if (!oxidize_find(AT_FDCWD, path, &place))                                                 \
-            return __real_##name(place.outside, status);                                           \
+            return CALL(name)(place.outside, status);                                              \
         if (place.node == OXIDIZE_NONE)                                                            \
             return -1;                                                                             \
         oxidize_fill_stat(place.node, (struct stat *)(void *)status);                              \
@@ -55,7 +55,7 @@ static int finish_fstat(int result, struct stat *status) {
 #define WRAP_FSTAT(name, kind)                                                                     \
     REAL(name);                                                                                    \
     WRAP(int, name)(int descriptor, struct kind *status) {                                         \
-        return finish_fstat(__real_##name(descriptor, status), (struct stat *)(void *)status);     \
+        return finish_fstat(CALL(name)(descriptor, status), (struct stat *)(void *)status);        \
     }
 
 #define WRAP_FSTATAT(name, kind)                                                                   \
@@ -63,7 +63,7 @@ static int finish_fstat(int result, struct stat *status) {
     WRAP(int, name)(int folder, const char *path, struct kind *status, int flags) {                \
         struct oxidize_place place;                                                                \
         if (!oxidize_find(folder, path, &place))                                                   \
-            return finish_fstat(__real_##name(folder, place.outside, status, flags),               \
+            return finish_fstat(CALL(name)(folder, place.outside, status, flags),                  \
                                 (struct stat *)(void *)status);                                    \
         if (place.node == OXIDIZE_NONE)                                                            \
             return -1;                                                                             \
@@ -85,12 +85,12 @@ WRAP_FSTATAT(fstatat64, stat64)
 /* Names that objects compiled against a glibc before 2.33 use. `version` is the struct's layout
  * number, of which 64-bit machines have one. */
 #define WRAP_XSTAT(name, kind)                                                                     \
-    int __real_##name(int version, const char *path, struct kind *status);                         \
-    int __wrap_##name(int version, const char *path, struct kind *status);                         \
-    int __wrap_##name(int version, const char *path, struct kind *status) {                        \
+    int name(int version, const char *path, struct kind *status);                                  \
+    REAL(name);                                                                                    \
+    WRAP(int, name)(int version, const char *path, struct kind *status) {                          \
         struct oxidize_place place;                                                                \
         if (!oxidize_find(AT_FDCWD, path, &place))                                                 \
-            return __real_##name(version, place.outside, status);                                  \
+            return CALL(name)(version, place.outside, status);                                     \
         if (place.node == OXIDIZE_NONE)                                                            \
             return -1;                                                                             \
         oxidize_fill_stat(place.node, (struct stat *)(void *)status);                              \
@@ -98,20 +98,20 @@ WRAP_FSTATAT(fstatat64, stat64)
     }
 
 #define WRAP_FXSTAT(name, kind)                                                                    \
-    int __real_##name(int version, int descriptor, struct kind *status);                           \
-    int __wrap_##name(int version, int descriptor, struct kind *status);                           \
-    int __wrap_##name(int version, int descriptor, struct kind *status) {                          \
-        return finish_fstat(__real_##name(version, descriptor, status),                            \
+    int name(int version, int descriptor, struct kind *status);                                    \
+    REAL(name);                                                                                    \
+    WRAP(int, name)(int version, int descriptor, struct kind *status) {                            \
+        return finish_fstat(CALL(name)(version, descriptor, status),                               \
                             (struct stat *)(void *)status);                                        \
     }
 
 #define WRAP_FXSTATAT(name, kind)                                                                  \
-    int __real_##name(int version, int folder, const char *path, struct kind *status, int flags);  \
-    int __wrap_##name(int version, int folder, const char *path, struct kind *status, int flags);  \
-    int __wrap_##name(int version, int folder, const char *path, struct kind *status, int flags) { \
+    int name(int version, int folder, const char *path, struct kind *status, int flags);           \
+    REAL(name);                                                                                    \
+    WRAP(int, name)(int version, int folder, const char *path, struct kind *status, int flags) {   \
         struct oxidize_place place;                                                                \
         if (!oxidize_find(folder, path, &place))                                                   \
-            return finish_fstat(__real_##name(version, folder, place.outside, status, flags),      \
+            return finish_fstat(CALL(name)(version, folder, place.outside, status, flags),         \
                                 (struct stat *)(void *)status);                                    \
         if (place.node == OXIDIZE_NONE)                                                            \
             return -1;                                                                             \
@@ -150,7 +150,7 @@ WRAP(int, access)(const char *path, int mode) {
     struct oxidize_place place;
     if (oxidize_find(AT_FDCWD, path, &place))
         return access_node(place.node, mode);
-    return __real_access(place.outside, mode);
+    return CALL(access)(place.outside, mode);
 }
 
 REAL(eaccess);
@@ -158,7 +158,7 @@ WRAP(int, eaccess)(const char *path, int mode) {
     struct oxidize_place place;
     if (oxidize_find(AT_FDCWD, path, &place))
         return access_node(place.node, mode);
-    return __real_eaccess(place.outside, mode);
+    return CALL(eaccess)(place.outside, mode);
 }
 
 REAL(faccessat);
@@ -166,7 +166,7 @@ WRAP(int, faccessat)(int folder, const char *path, int mode, int flags) {
     struct oxidize_place place;
     if (oxidize_find(folder, path, &place))
         return access_node(place.node, mode);
-    return __real_faccessat(folder, place.outside, mode, flags);
+    return CALL(faccessat)(folder, place.outside, mode, flags);
 }
 
 /* There are no symbolic links in the image. */
@@ -181,7 +181,7 @@ WRAP(ssize_t, readlink)(const char *restrict path, char *restrict buffer, size_t
     struct oxidize_place place;
     if (oxidize_find(AT_FDCWD, path, &place))
         return not_a_link(&place);
-    return __real_readlink(place.outside, buffer, size);
+    return CALL(readlink)(place.outside, buffer, size);
 }
 
 REAL(readlinkat);
@@ -190,14 +190,14 @@ WRAP(ssize_t, readlinkat)
     struct oxidize_place place;
     if (oxidize_find(folder, path, &place))
         return not_a_link(&place);
-    return __real_readlinkat(folder, place.outside, buffer, size);
+    return CALL(readlinkat)(folder, place.outside, buffer, size);
 }
 
 REAL(realpath);
 WRAP(char *, realpath)(const char *restrict path, char *restrict buffer) {
     struct oxidize_place place;
     if (!oxidize_find(AT_FDCWD, path, &place))
-        return __real_realpath(place.outside, buffer);
+        return CALL(realpath)(place.outside, buffer);
     if (place.node == OXIDIZE_NONE)
         return NULL;
     char *result = buffer ? buffer : malloc(PATH_MAX);
@@ -216,7 +216,7 @@ WRAP(char *, realpath)(const char *restrict path, char *restrict buffer) {
     WRAP(int, name)(const char *restrict path, struct kind *restrict status) {                     \
         struct oxidize_place place;                                                                \
         if (!oxidize_find(AT_FDCWD, path, &place))                                                 \
-            return __real_##name(place.outside, status);                                           \
+            return CALL(name)(place.outside, status);                                              \
         if (place.node == OXIDIZE_NONE)                                                            \
             return -1;                                                                             \
         memset(status, 0, sizeof *status);                                                         \
@@ -236,8 +236,8 @@ REAL(pathconf);
 WRAP(long, pathconf)(const char *path, int name) {
     struct oxidize_place place;
     if (!oxidize_find(AT_FDCWD, path, &place))
-        return __real_pathconf(place.outside, name);
-    return place.node == OXIDIZE_NONE ? -1 : __real_pathconf("/", name);
+        return CALL(pathconf)(place.outside, name);
+    return place.node == OXIDIZE_NONE ? -1 : CALL(pathconf)("/", name);
 }
 
 /* No file of the image has extended attributes. */
@@ -246,7 +246,7 @@ WRAP(long, pathconf)(const char *path, int name) {
     WRAP(ssize_t, name)(const char *path, const char *attribute, void *value, size_t size) {       \
         struct oxidize_place place;                                                                \
         if (!oxidize_find(AT_FDCWD, path, &place))                                                 \
-            return __real_##name(place.outside, attribute, value, size);                           \
+            return CALL(name)(place.outside, attribute, value, size);                              \
         if (place.node != OXIDIZE_NONE)                                                            \
             errno = ENODATA;                                                                       \
         return -1;                                                                                 \
@@ -257,7 +257,7 @@ WRAP(long, pathconf)(const char *path, int name) {
     WRAP(ssize_t, name)(const char *path, char *list, size_t size) {                               \
         struct oxidize_place place;                                                                \
         if (!oxidize_find(AT_FDCWD, path, &place))                                                 \
-            return __real_##name(place.outside, list, size);                                       \
+            return CALL(name)(place.outside, list, size);                                          \
         return place.node == OXIDIZE_NONE ? -1 : 0;                                                \
     }
 

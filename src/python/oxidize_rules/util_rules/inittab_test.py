@@ -15,7 +15,7 @@ from oxidize_rules.util_rules.inittab import (
     excluded_by_default,
     link_parts,
 )
-from oxidize_rules.util_rules.runtime import runtime_sources, symbol_list
+from oxidize_rules.util_rules.runtime import runtime_sources, symbol_list, taken_over
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
 
 
@@ -140,5 +140,13 @@ def test_the_runtime_that_is_shipped() -> None:
     assert "main.c" in sources
     assert list(sources) == sorted(sources)
     assert not [name for name in sources if "fuzz" in name or "test" in name]
-    assert "open" in symbol_list("wrap.txt")
     assert symbol_list("no such list.txt") == ()
+
+
+def test_libc_is_wrapped_on_musl_and_taken_over_on_glibc() -> None:
+    wrapped, exports = taken_over(None)
+    assert {"open", "_PyConfig_InitPathConfig"} <= set(wrapped)
+    assert exports == ()
+    wrapped, exports = taken_over("2.17")
+    assert all(name.startswith("_Py") for name in wrapped)
+    assert {"open", "open64", "dlopen"} <= set(exports)

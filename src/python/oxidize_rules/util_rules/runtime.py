@@ -86,6 +86,15 @@ def symbol_list(name: str) -> Tuple[str, ...]:
     return tuple(line for line in stripped if line)
 
 
+def taken_over(glibc_floor: Optional[str]) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
+    """The functions that the linker sends to `__wrap_<name>`, and those that the runtime exports
+    under libc's own names (why so, tells runtime/wrap.h)."""
+    python, libc = symbol_list("wrap.txt"), symbol_list("libc.txt")
+    if glibc_floor is None:
+        return (*python, *libc), ()
+    return python, (*libc, *symbol_list("libc_gnu.txt"))
+
+
 @rule
 async def compile_runtime(request: RuntimeObjectsRequest) -> RuntimeObjects:
     distribution = await load_python_distribution(
@@ -125,11 +134,9 @@ async def compile_runtime(request: RuntimeObjectsRequest) -> RuntimeObjects:
     )
     result = await execute_process_or_raise(**implicitly({process: Process}))
     digest = await add_prefix(AddPrefix(result.output_digest, RUNTIME_DIR))
+    wrapped, exports = taken_over(request.glibc_floor)
     return RuntimeObjects(
-        digest,
-        tuple(f"{RUNTIME_DIR}/{name}" for name in names),
-        symbol_list("wrap.txt"),
-        symbol_list("exports.txt"),
+        digest, tuple(f"{RUNTIME_DIR}/{name}" for name in names), wrapped, exports
     )
 
 
