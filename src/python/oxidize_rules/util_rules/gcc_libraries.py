@@ -1,0 +1,147 @@
+"""The run-time libraries of gcc that wheels for glibc count on: libstdc++ and libgcc_s.
+
+The manylinux policies (PEP 600) let a wheel take them from the system. Small systems have none, so
+an executable carries them for where the host's are missing. They are those of Debian 11 (gcc 10),
+whose demands on glibc are low, and whose versions (GLIBCXX_3.4.28) are what manylinux_2_31 may use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterable, Tuple
+
+from pants.engine.fs import Digest, MergeDigests
+from pants.util.logging import LogLevel
+
+from oxidize_rules.compat import (
+    collect_rules,
+    concurrently,
+    execute_process,
+    implicitly,
+    merge_digests,
+    rule,
+)
+from oxidize_rules.util_rules.fetch import FetchRequest, fetch_file
+from oxidize_rules.util_rules.sandbox_program import raise_on_failure
+from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool
+
+
+@dataclass(frozen=True)
+class GccLibrary:
+    """A library in a package of Debian's archive. `glibc`: the version that it needs itself."""
+
+    soname: str
+    target_triple: str
+    glibc: Tuple[int, int]
+    package: str
+    sha256: str
+    size: int
+    member: str
+
+
+GCC_LIBRARIES = (
+    GccLibrary(
+        soname="libstdc++.so.6",
+        target_triple="x86_64-unknown-linux-gnu",
+        glibc=(2, 18),
+        package="pool/main/g/gcc-10/libstdc++6_10.2.1-6_amd64.deb",
+        sha256="5c155c58935870bf3b4bfe769116841c0d286a74f59eccfd5645693ac23f06b1",
+        size=492540,
+        member="usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.28",
+    ),
+    GccLibrary(
+        soname="libgcc_s.so.1",
+        target_triple="x86_64-unknown-linux-gnu",
+        glibc=(2, 14),
+        package="pool/main/g/gcc-10/libgcc-s1_10.2.1-6_amd64.deb",
+        sha256="e478f2709d8474165bb664de42e16950c391f30eaa55bc9b3573281d83a29daf",
+        size=41400,
+        member="lib/x86_64-linux-gnu/libgcc_s.so.1",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class GccLibrariesRequest:
+    """`sonames` are what embedded libraries need; others than gcc's are left out."""
+
+    target_triple: str
+    glibc_floor: str
+    sonames: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GccLibraries:
+    """`digest` holds the libraries under their SONAMEs."""
+
+    digest: Digest
+    sonames: Tuple[str, ...]
+
+
+def wanted_libraries(request: GccLibrariesRequest) -> Tuple[GccLibrary, ...]:
+    """What of gcc's libraries the executable can carry. libstdc++ needs libgcc_s itself.
+
+    One that needs a newer glibc than the floor is left to the host.
+    """
+    major, minor = (int(part) for part in request.glibc_floor.split(".")[:2])
+    names = set(request.sonames)
+    if "libstdc++.so.6" in names:
+        names.add("libgcc_s.so.1")
+    return tuple(
+        library
+        for library in GCC_LIBRARIES
+        if library.soname in names
+        and library.target_triple == request.target_triple
+        and library.glibc <= (major, minor)
+    )
+
+
+@dataclass(frozen=True)
+class GccLibraryFile:
+    """`digest` holds the library under its SONAME."""
+
+    digest: Digest
+
+
+@rule(level=LogLevel.DEBUG)
+async def take_gcc_library(library: GccLibrary) -> GccLibraryFile:
+    where = f"the run-time library {library.soname}"
+    fetched = await fetch_file(
+        FetchRequest(
+            where=where,
+            filename=library.package.rpartition("/")[2],
+            urls=(),
+            debian_path=library.package,
+            sha256=library.sha256,
+            size=library.size,
+        ),
+        **implicitly(),
+    )
+    process = await prepare_tool_process(
+        sandbox_tool(
+            "debian_package",
+            fetched.path,
+            f"--member={library.member}",
+            f"--output={library.soname}",
+            programs=("elf_reader",),
+            description=f"Take {library.soname} out of {fetched.path}",
+            input_digest=fetched.digest,
+            output_files=(library.soname,),
+        ),
+        **implicitly(),
+    )
+    result = await execute_process(process, **implicitly())
+    raise_on_failure(result, where=where, doing=f"take it out of {fetched.path}")
+    return GccLibraryFile(result.output_digest)
+
+
+@rule(desc="Get gcc's run-time libraries", level=LogLevel.DEBUG)
+async def get_gcc_libraries(request: GccLibrariesRequest) -> GccLibraries:
+    libraries = wanted_libraries(request)
+    files = await concurrently(take_gcc_library(library, **implicitly()) for library in libraries)
+    merged = await merge_digests(MergeDigests(file.digest for file in files))
+    return GccLibraries(merged, tuple(library.soname for library in libraries))
+
+
+def rules() -> Iterable[Any]:
+    return collect_rules()
