@@ -3,7 +3,7 @@
     python -m oxidize_rules.sandbox.component --name NAME --root ROOT --input PATH --kind KIND
         --optimization 0|1|2 --sources yes|no --machine x86_64|aarch64
         [--path-entry FOLDER] [--exclude GLOB...] [--strict] --output payload.o
-        --manifest manifest.json
+        --manifest manifest.json [--native native.json]
 
 A component is the standard library, one wheel, or one first-party folder. Its files are laid out
 as an installation has them, below ROOT in the image: `x.py` and `__pycache__/x.<tag>.pyc`, compiled
@@ -15,6 +15,9 @@ with its content), `tree` (a folder with all below it) or `folder` (a folder's o
 `--strict` makes a module that does not compile an error; without it the module goes in as source
 alone, and importing it raises what it would raise on disk. `--path-entry` is the folder of the
 image that stands on sys.path and that module names in the manifest begin at (default: ROOT).
+
+native.json has what the manifest tells of native files (`component`, `native`), and `loadable`:
+whether one is a library for the machine. Steps that look at libraries read it alone.
 
 GLOBs are relative to the input; one that matches a folder leaves out all below it; `*` stays
 within a folder's name, `**/` stands for any folders. The manifest's format is told in
@@ -40,7 +43,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import CodeType
-    from typing import Optional, Union
+    from typing import Any, Optional, Union
 
     # A failure to compile: line (0: unknown) and message.
     Failure = tuple[int, str]
@@ -301,9 +304,16 @@ class Component:
             group = _CODE
         self.files.append(ImageFile(file.path, file.content, file.executable, group))
 
-    @property
-    def native(self) -> list[str]:
-        return sorted(file.path for file in self.files if file.group == _NATIVE)
+    def native(self) -> list[dict[str, Any]]:
+        """Descriptions of the ELF files (see `native_file.py`), sorted by path."""
+        files = sorted(
+            (file for file in self.files if file.group == _NATIVE), key=lambda file: file.path
+        )
+        if not files:
+            return []  # as in most components: spare them the import
+        from oxidize_rules.sandbox.native_file import describe
+
+        return [describe(file.path, file.content) for file in files]
 
 
 def bytecode_path(source: str, optimization: int, with_source: bool) -> str:
@@ -352,9 +362,18 @@ def lay_out(
 
 
 def write_component(
-    name: str, component: Component, machine: str, output: str, manifest: str, **more: object
+    name: str,
+    component: Component,
+    machine: str,
+    output: str,
+    manifest: str,
+    native_path: str = "",
+    **more: object,
 ) -> None:
-    """Writes payload object and manifest. `more` goes into the manifest as it is."""
+    """Writes payload object, manifest, and native.json if `native_path` is not empty.
+
+    `more` goes into the manifest as it is.
+    """
     chunks, placed, alignment = lay_out(component.files, machine)
     symbol = payload_symbol(name)
     size = sum(map(len, chunks))
@@ -362,6 +381,7 @@ def write_component(
         payload_section(name), chunks, alignment=alignment, symbols=[(symbol, 0, size)]
     )
     placed.sort(key=lambda item: _bytes(item[0].path))
+    native = component.native()
     content: dict[str, object] = {
         "format": FORMAT,
         "component": name,
@@ -377,13 +397,28 @@ def write_component(
             for file, offset in placed
         ],
         "names": component.names,
-        "native": component.native,
+        "native": native,
         "dropped": sorted(component.dropped),
         "uncompiled": component.uncompiled,
         **more,
     }
     write_object(output, machine, [section])
-    write_text(manifest, json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n")
+    write_json(manifest, content)
+    if native_path:
+        write_native(native_path, name, native, machine)
+
+
+def write_native(path: str, name: str, native: list[dict[str, Any]], machine: str) -> None:
+    loadable = False
+    if native:
+        from oxidize_rules.sandbox.native_file import is_loadable
+
+        loadable = any(is_loadable(one, machine) for one in native)
+    write_json(path, {"component": name, "native": native, "loadable": loadable})
+
+
+def write_json(path: str, content: object) -> None:
+    write_text(path, json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n")
 
 
 def write_text(path: str, text: str) -> None:
@@ -406,7 +441,7 @@ def main(argv: Sequence[str]) -> None:
         required=(
             *("name", "root", "input", "optimization", "sources", "machine", "output", "manifest"),
         ),
-        defaults={"kind": "", "path-entry": "\0"},
+        defaults={"kind": "", "path-entry": "\0", "native": ""},
         flags=("strict",),
         lists=("exclude",),
     )
@@ -464,7 +499,15 @@ def main(argv: Sequence[str]) -> None:
         ]
         record = installed_record(wheel, root, rows)
         component.add_other(TreeFile(record.path, record.content, record.executable))
-    write_component(one["name"], component, machine, one["output"], one["manifest"], **more)
+    write_component(
+        one["name"],
+        component,
+        machine,
+        one["output"],
+        one["manifest"],
+        native_path=one["native"],
+        **more,
+    )
 
 
 def _ancestry(path: str) -> Iterator[str]:

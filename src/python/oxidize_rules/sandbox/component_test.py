@@ -219,7 +219,7 @@ def test_layout(tmp_path: Path) -> None:
             assert offset % (16 if path.endswith(".pyc") else 1) == 0
             assert offset % (page if ".so" in path else 1) == 0
         assert built.alignment == page
-        assert built.manifest["native"] == ["app/l.so", "app/m.so.1"]
+        assert [native["path"] for native in built.manifest["native"]] == ["app/l.so", "app/m.so.1"]
     (source / "l.so").unlink()
     (source / "m.so.1").unlink()
     assert build(tmp_path, source).alignment == 16
@@ -468,7 +468,8 @@ def test_a_wheel_is_found_by_importlib_metadata(tmp_path: Path) -> None:
         archive.writestr("demo-1.0.data/scripts/tool", "")
     built = build(tmp_path, wheel, root="site", kind="wheel")
     assert built.manifest["dropped"] == ["demo-1.0.data/scripts/tool"]
-    assert built.manifest["native"] == ["site/demo/native.so"]
+    (native,) = built.manifest["native"]
+    assert (native["path"], native["kind"]) == ("site/demo/native.so", "other")
     assert built.manifest["tags"] == ["py3-none-any"]
     assert built.manifest["names"] == {"demo": ["main"]}
     for path, content in built.files.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from dataclasses import dataclass
 from importlib.resources import read_binary
 from typing import Iterable, Tuple
@@ -32,6 +33,7 @@ from oxidize_rules.compat import (
     create_digest,
     digest_subset_to_digest,
     execute_process,
+    get_digest_contents,
     implicitly,
     merge_digests,
     rule,
@@ -49,10 +51,11 @@ from oxidize_rules.util_rules.sandbox_program import (
 )
 
 # Modules of `oxidize_rules.sandbox` that make up the component program.
-_PROGRAM = ("component", "elf_object", "options", "tree", "wheel")
+_PROGRAM = ("component", "elf_object", "elf_reader", "native_file", "options", "tree", "wheel")
 _INPUT = "__input"
 PAYLOAD_OBJECT = "payload.o"
 _MANIFEST = "manifest.json"
+NATIVE_FILE = "native.json"
 # Of `oxidize_rules.runtime`: what the runtime has in Python. They lie beside the standard library.
 RUNTIME_MODULES = ("_oxidized_ctypes.py",)
 
@@ -97,11 +100,18 @@ class ComponentRequest:
 
 @dataclass(frozen=True)
 class Component:
-    """`payload` holds `payload.o` and `manifest` holds `manifest.json` (see `docs/design.md`)."""
+    """`payload` holds `payload.o` and `manifest` holds `manifest.json` (see `docs/design.md`).
+
+    `native` holds `native.json`, what the manifest tells of ELF files alone; `has_native`: whether
+    there are any, `loadable`: whether one is a library that the target's loader would take.
+    """
 
     name: str
     payload: Digest
     manifest: Digest
+    native: Digest
+    has_native: bool
+    loadable: bool
 
     @property
     def symbol_id(self) -> str:
@@ -141,6 +151,7 @@ async def compile_component(request: ComponentRequest) -> Component:
                 *(("--strict",) if request.strict else ()),
                 *("--output", PAYLOAD_OBJECT),
                 *("--manifest", _MANIFEST),
+                *("--native", NATIVE_FILE),
             ),
             env=python.env,
             immutable_input_digests=FrozenDict(
@@ -150,7 +161,7 @@ async def compile_component(request: ComponentRequest) -> Component:
                     _INPUT: request.input,
                 }
             ),
-            output_files=(PAYLOAD_OBJECT, _MANIFEST),
+            output_files=(PAYLOAD_OBJECT, _MANIFEST, NATIVE_FILE),
             description=f"Compile {request.what} for {request.where}",
             level=LogLevel.DEBUG,
         ),
@@ -161,11 +172,20 @@ async def compile_component(request: ComponentRequest) -> Component:
         stderr=result.stderr.replace(f"{_INPUT}/".encode(), request.shown_as.encode()),
     )
     raise_on_failure(shown, where=request.where, doing=f"compile {request.what}")
-    payload, manifest = await concurrently(
+    payload, manifest, native = await concurrently(
         digest_subset_to_digest(DigestSubset(result.output_digest, PathGlobs([file])))
-        for file in (PAYLOAD_OBJECT, _MANIFEST)
+        for file in (PAYLOAD_OBJECT, _MANIFEST, NATIVE_FILE)
     )
-    return Component(request.name, payload, manifest)
+    (content,) = await get_digest_contents(native)
+    told = json.loads(content.content)
+    return Component(
+        request.name,
+        payload,
+        manifest,
+        native,
+        has_native=bool(told["native"]),
+        loadable=bool(told["loadable"]),
+    )
 
 
 @rule(desc="Compile a standard library", level=LogLevel.DEBUG)

@@ -13,6 +13,7 @@ from pants.util.logging import LogLevel
 from pants.util.strutil import pluralize
 
 from oxidize_rules.binary_targets import (
+    MUSL_X86_64,
     BinaryDistributionField,
     OxidizedBinaryFieldSet,
     TargetTripleField,
@@ -304,6 +305,16 @@ class Executable:
     summary: Tuple[str, ...]
 
 
+def wants_loader(fields: OxidizedBinaryFieldSet, components: Iterable[Component]) -> bool:
+    """Whether the executable contains a loader of its own; with glibc it never needs one."""
+    if fields.target_triple.value != MUSL_X86_64:
+        return False
+    choice = fields.dynamic_loading.value
+    return choice == "always" or (
+        choice == "auto" and any(component.loadable for component in components)
+    )
+
+
 def _check_names(where: Address, components: Iterable[Component]) -> None:
     seen = set()
     for component in components:
@@ -401,6 +412,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             strip=bool(fields.strip.value),
             debug=bool(fields.debug_info.value),
             link_args=tuple(fields.link_args.value or ()),
+            dynamic_loading=wants_loader(fields, components),
         ),
         **implicitly(),
     )
