@@ -29,7 +29,15 @@ size_t malloc_usable_size(void *block) { return mi_usable_size(block); }
 int posix_memalign(void **block, size_t alignment, size_t size) {
     return mi_posix_memalign(block, alignment, size);
 }
+#elif defined(__GLIBC__)
+/* glibc's allocator stays: extension modules loaded later share it. It gives each block from 128 KiB
+ * on a mapping of its own, until it sees a larger one freed, and then keeps blocks up to that size
+ * in the heap. So one is freed here: numpy's temporaries would pay for new pages each time, 30 times
+ * as much. Whether python3 does is luck: it depends on what it has read before. */
+__attribute__((constructor)) static void raise_mapping_threshold(void) {
+    void *volatile block = malloc(1 << 20);
+    free(block);
+}
 #else
-/* glibc's allocator stays: extension modules loaded later share it. */
 typedef int oxidize_no_allocator;
 #endif
