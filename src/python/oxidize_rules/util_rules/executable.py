@@ -354,6 +354,8 @@ async def build_executable(request: ExecutableRequest) -> Executable:
                 fields.resolve,
                 distribution.python_version,
                 distribution.target_triple,
+                floor,
+                native=fields.dynamic_loading.value != "never",
             ),
             **implicitly(),
         ),

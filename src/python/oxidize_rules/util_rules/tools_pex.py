@@ -64,7 +64,7 @@ class ToolsPexRequest:
 
 @dataclass(frozen=True)
 class ToolsPex:
-    """zstandard, requests, pyelftools and pip."""
+    """What `tools.lock` has: zstandard, requests, pyelftools, packaging, resolvelib, pip."""
 
     venv_pex: VenvPex
 

@@ -1,46 +1,34 @@
-"""The third-party wheels of a binary, as the team's lock file and indexes have them.
+"""The third-party wheels and source archives of a binary, from the team's lock file and indexes.
 
-One process runs pex for the target's platform, which may be foreign to this machine, and downloads
-the wheels that the binary's requirements need. Nothing is built and no package's code is run.
+One process finds which files the target takes (`sandbox/wheel_resolve.py`), then each is a download
+of its own, pinned by hash, which all binaries share. Nothing is built and no package's code is run.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from dataclasses import dataclass
-from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
-from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name, canonicalize_version, parse_wheel_filename
+from packaging.utils import canonicalize_name
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import (
     PythonRequirementResolveField,
     PythonRequirementsField,
 )
-from pants.backend.python.util_rules.pex_cli import PexCliProcess
 from pants.backend.python.util_rules.pex_requirements import (
     LoadedLockfileRequest,
     Resolve,
+    ResolvePexConfig,
     ResolvePexConfigRequest,
 )
 from pants.engine.addresses import Address
-from pants.engine.fs import (
-    EMPTY_DIGEST,
-    CreateDigest,
-    Digest,
-    DigestSubset,
-    FileContent,
-    FileEntry,
-    MergeDigests,
-    PathGlobs,
-    RemovePrefix,
-)
+from pants.engine.fs import CreateDigest, Digest, FileContent
 from pants.engine.target import TransitiveTargetsRequest
 from pants.util.logging import LogLevel
-from pants.util.strutil import bullet_list
+from pants.util.strutil import bullet_list, pluralize
 
 from oxidize_rules.binary_targets import BinaryResolveField
 from oxidize_rules.compat import (
@@ -48,36 +36,38 @@ from oxidize_rules.compat import (
     concurrently,
     create_digest,
     determine_resolve_pex_config,
-    digest_subset_to_digest,
     execute_process,
     get_digest_contents,
-    get_digest_entries,
     get_lockfile_for_resolve,
     implicitly,
     load_lockfile,
-    merge_digests,
-    remove_prefix,
     rule,
-    setup_pex_cli_process,
     transitive_targets,
 )
-from oxidize_rules.sandbox.wheel_tags import compatible_tags, complete_platform, marker_environment
-from oxidize_rules.util_rules.sandbox_program import OxidizeError
+from oxidize_rules.util_rules.fetch import FetchRequest, fetch_file
+from oxidize_rules.util_rules.sandbox_program import OxidizeError, raise_on_failure
+from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool
 
-_PLATFORM = "__platform.json"
-_CONSTRAINTS = "__constraints.txt"
-_OUTPUT = "__wheels"
-_DEPS = f"{_OUTPUT}/.deps"
+_REQUEST = "request.json"
+_LOCK = "lock.json"
+_OUTPUT = "resolution.json"
+_PROGRAMS = ("sdist_metadata", "wheel_choice", "wheel_index", "wheel_tags")
 
 
 @dataclass(frozen=True)
 class WheelsRequest:
-    """`python_version` in full, such as "3.13.5"."""
+    """`python_version` in full, such as "3.13.5". `glibc_floor`: None where there is no glibc.
+
+    `native`: whether the binary can load shared libraries; if not, only wheels without native code
+    fit.
+    """
 
     address: Address
     resolve: BinaryResolveField
     python_version: str
     target_triple: str
+    glibc_floor: Optional[str] = None
+    native: bool = True
 
 
 @dataclass(frozen=True)
@@ -94,10 +84,25 @@ class Wheel:
 
 
 @dataclass(frozen=True)
+class Sdist:
+    """A source archive, of a package without a fitting wheel. `project` is normalized.
+
+    `ways`: what else the user can do if it cannot be built, such as another triple.
+    """
+
+    filename: str
+    digest: Digest
+    project: str
+    version: str
+    ways: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Wheels:
-    """Sorted by file name."""
+    """Each sorted by file name."""
 
     wheels: Tuple[Wheel, ...]
+    sdists: Tuple[Sdist, ...] = ()
 
 
 # -----------------------------------------------------------------------------------------------
@@ -149,195 +154,6 @@ def parse_requirements_lock(content: str) -> Dict[str, Tuple[LockedVersion, ...]
     return {name: tuple(versions) for name, versions in pins.items()}
 
 
-def constraints_of(pins: Mapping[str, Tuple[LockedVersion, ...]]) -> str:
-    """The pins as pip's constraints. Hashes are checked by us, once the wheels are there."""
-    return "".join(
-        f"{name}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "") + "\n"
-        for name, versions in sorted(pins.items())
-        for pin in versions
-    )
-
-
-@dataclass(frozen=True)
-class LockedArtifact:
-    """What a lock file in pex's format has for one project and version."""
-
-    project: str
-    version: str
-    filenames: Tuple[str, ...]
-    requires: Tuple[str, ...]
-
-
-def parse_pex_lock(content: bytes) -> Dict[str, Tuple[LockedArtifact, ...]]:
-    """The artifacts of a lock file in pex's JSON format by normalized project name."""
-    locked: Dict[str, List[LockedArtifact]] = {}
-    for resolve in json.loads(content).get("locked_resolves", ()):
-        for requirement in resolve.get("locked_requirements", ()):
-            artifact = LockedArtifact(
-                project=str(requirement["project_name"]),
-                version=str(requirement["version"]),
-                filenames=tuple(
-                    sorted(
-                        str(artifact["url"]).split("#")[0].split("?")[0].rsplit("/", 1)[-1]
-                        for artifact in requirement.get("artifacts", ())
-                    )
-                ),
-                requires=tuple(str(text) for text in requirement.get("requires_dists", ())),
-            )
-            locked.setdefault(canonicalize_name(artifact.project), []).append(artifact)
-    return {name: tuple(artifacts) for name, artifacts in locked.items()}
-
-
-def _fits(filename: str, tags: FrozenSet[str]) -> bool:
-    try:
-        return any(str(tag) in tags for tag in parse_wheel_filename(filename)[3])
-    except ValueError:  # a source archive, or a file of some other name
-        return False
-
-
-def unfit_artifacts(
-    locked: Mapping[str, Tuple[LockedArtifact, ...]],
-    requirements: Iterable[str],
-    *,
-    python_version: str,
-    target_triple: str,
-) -> Tuple[LockedArtifact, ...]:
-    """What `requirements` pull in, as the lock file has it, without a wheel for the target."""
-    tags = frozenset(compatible_tags(python_version, target_triple))
-    environment = {**default_environment(), **marker_environment(python_version, target_triple)}
-    unfit: Dict[str, LockedArtifact] = {}
-    seen = set()
-    waiting = [(text, "") for text in requirements]
-    while waiting:
-        text, extra = waiting.pop()
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:  # a URL or a path: left to pex
-            continue
-        if requirement.marker and not requirement.marker.evaluate({**environment, "extra": extra}):
-            continue
-        name = canonicalize_name(requirement.name)
-        for wanted in ("", *sorted(requirement.extras)):
-            if (name, wanted) in seen:
-                continue
-            seen.add((name, wanted))
-            candidates = locked.get(name, ())
-            waiting.extend((text, wanted) for artifact in candidates for text in artifact.requires)
-            if candidates and not any(
-                _fits(file, tags) for artifact in candidates for file in artifact.filenames
-            ):
-                unfit[name] = candidates[0]
-    return tuple(artifact for _, artifact in sorted(unfit.items()))
-
-
-# -----------------------------------------------------------------------------------------------
-# Errors
-# -----------------------------------------------------------------------------------------------
-
-
-def _expected(request: WheelsRequest) -> str:
-    best, *_, last = compatible_tags(request.python_version, request.target_triple)
-    return (
-        f"a wheel for Python {request.python_version} without native code (tags `{best}` to "
-        f"`{last}`, most often `py3-none-any`)"
-    )
-
-
-def no_fitting_wheel(request: WheelsRequest, missing: Mapping[str, Iterable[str]]) -> OxidizeError:
-    """`missing`: file names that exist by "project version"; none if that is not known."""
-    return OxidizeError(
-        f"{request.address}: some requirements have no wheel that fits "
-        f"`{request.target_triple}`:\n"
-        + bullet_list(
-            f"{package}: found "
-            + (", ".join(sorted(files)) or "no fitting file in the indexes and find-links")
-            for package, files in sorted(missing.items())
-        )
-        + f"\nExpected for each: {_expected(request)}. Native extension modules cannot be put into "
-        "an executable yet, and source archives are not built.\nTo fix, lock another version that "
-        "has such a wheel, build one yourself and name its folder in `[python-repos].find_links`, "
-        "or do without the package (`!!` before its address in the `dependencies` field)."
-    )
-
-
-_PIP_NO_VERSION = re.compile(
-    r"(?:Could not find a version that satisfies the requirement"
-    r"|No matching distribution found for)"
-    r" ([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?\s*[^\s(;]*)"
-)
-
-# Pip's report of a conflict. It also says so of a version that has no fitting file.
-_PIP_PINNED = re.compile(r"The user requested \(constraint\) (\S.*)")
-_PIP_WANTED = re.compile(r"(?:The user requested|depends on) (?!\(constraint\))(\S.*)")
-
-
-def _requirements(texts: Iterable[str]) -> List[Requirement]:
-    found = []
-    for text in sorted({text.strip() for text in texts}):
-        with contextlib.suppress(InvalidRequirement):
-            found.append(Requirement(text))
-    return found
-
-
-def pinned_without_file(output: str) -> List[str]:
-    """The pins that pip calls conflicting although all that is wanted of them allows them."""
-    wanted = _requirements(_PIP_WANTED.findall(output))
-    return [
-        str(pin)
-        for pin in _requirements(_PIP_PINNED.findall(output))
-        if all(
-            one.specifier.contains(specifier.version, prereleases=True)
-            for one in wanted
-            for specifier in pin.specifier
-            if canonicalize_name(one.name) == canonicalize_name(pin.name)
-        )
-    ]
-
-
-def pex_failure(request: WheelsRequest, output: str, lock: str) -> OxidizeError:
-    """The user's error for a failed run of pex, whose standard error is `output`."""
-    missing = sorted({*_PIP_NO_VERSION.findall(output), *pinned_without_file(output)})
-    # Pex first gets the pip that `[python].pip_version` wants: that is no requirement of ours.
-    if missing and not any(package.startswith("pip==") for package in missing):
-        return no_fitting_wheel(request, {package.strip(): () for package in missing})
-    lines = [line for line in output.splitlines() if line.strip()]
-    return OxidizeError(
-        f"{request.address}: could not get its third-party wheels for `{request.target_triple}` "
-        f"(Python {request.python_version}) from {lock}. Pex says:\n"
-        + "\n".join(lines[-30:])
-        + "\nTo fix, mend what pex names; if versions conflict, write the lock file anew."
-    )
-
-
-def check_against_lock(
-    request: WheelsRequest,
-    lock: str,
-    pins: Mapping[str, Tuple[LockedVersion, ...]],
-    fingerprints: Mapping[str, str],
-) -> None:
-    """`fingerprints`: sha256 by wheel file name. Raises if one is not what the lock file says."""
-    for filename, fingerprint in sorted(fingerprints.items()):
-        project, version = filename.split("-")[:2]
-        versions = tuple(
-            pin
-            for pin in pins.get(canonicalize_name(project), ())
-            if canonicalize_version(pin.version) == canonicalize_version(version)
-        )
-        if not versions:
-            raise OxidizeError(
-                f"{request.address}: it needs the package `{project}`, found `{filename}`, but "
-                f"{lock} does not have it. To fix, write the lock file anew, with this package."
-            )
-        hashes = frozenset().union(*(pin.hashes for pin in versions))
-        if hashes and fingerprint not in hashes:
-            raise OxidizeError(
-                f"{request.address}: wrong hash of `{filename}`: found sha256 {fingerprint}, but "
-                f"{lock} has {', '.join(sorted(hashes))}. Either the index has another file than "
-                "when the lock file was written, or the lock file was written without this wheel. "
-                "To fix, find out which, then write the lock file anew."
-            )
-
-
 # -----------------------------------------------------------------------------------------------
 # Rules
 # -----------------------------------------------------------------------------------------------
@@ -345,26 +161,18 @@ def check_against_lock(
 
 @dataclass(frozen=True)
 class _Lock:
-    """How the lock file is named to the user, pex's arguments, its files, and its pins."""
+    """How the lock file is called in messages, and what it says: `pins`, or pex's own `json`."""
 
-    name: str
-    args: Tuple[str, ...]
-    digest: Digest
-    pins: Optional[Dict[str, Tuple[LockedVersion, ...]]]
+    name: Optional[str]
+    config: ResolvePexConfig
+    pins: Optional[Dict[str, Tuple[LockedVersion, ...]]] = None
+    json: Optional[bytes] = None
 
 
-async def _prepare_lock(
-    request: WheelsRequest, requirements: Tuple[str, ...], python_setup: PythonSetup
-) -> _Lock:
-    resolver = ("--resolver-version", "pip-2020-resolver")
+async def _read_lock(request: WheelsRequest, python_setup: PythonSetup) -> _Lock:
     if not python_setup.enable_resolves:
         config = await determine_resolve_pex_config(ResolvePexConfigRequest(None), **implicitly())
-        return _Lock(
-            "the indexes (no lock file: `[python].enable_resolves` is off)",
-            (*requirements, *config.pex_args(), *resolver),
-            EMPTY_DIGEST,
-            None,
-        )
+        return _Lock(None, config)
     resolve = request.resolve.normalized_value(python_setup)
     config = await determine_resolve_pex_config(ResolvePexConfigRequest(resolve), **implicitly())
     lockfile = await get_lockfile_for_resolve(
@@ -373,39 +181,16 @@ async def _prepare_lock(
     loaded = await load_lockfile(LoadedLockfileRequest(lockfile), **implicitly())
     name = f"the lock file `{loaded.lockfile_path}` of the resolve `{resolve}`"
     contents = await get_digest_contents(loaded.lockfile_digest)
-    if loaded.is_pex_native:
-        unfit = unfit_artifacts(
-            parse_pex_lock(contents[0].content),
-            requirements,
-            python_version=request.python_version,
-            target_triple=request.target_triple,
-        )
-        if unfit:
-            raise no_fitting_wheel(
-                request, {f"{one.project} {one.version}": one.filenames for one in unfit}
-            )
-        return _Lock(
-            name,
-            (*requirements, "--lock", loaded.lockfile_path, *config.pex_args()),
-            loaded.lockfile_digest,
-            None,  # pex itself checks hashes of its own format
-        )
     try:
-        pins = parse_requirements_lock(contents[0].content.decode())
+        if loaded.is_pex_native:
+            json.loads(contents[0].content)
+            return _Lock(name, config, json=contents[0].content)
+        return _Lock(name, config, pins=parse_requirements_lock(contents[0].content.decode()))
     except ValueError as error:
         raise OxidizeError(
             f"{request.address}: cannot use {name}: {error}. To fix, write the lock file anew, "
             "with a version for each package."
         ) from None
-    constraints = await create_digest(
-        CreateDigest([FileContent(_CONSTRAINTS, constraints_of(pins).encode())])
-    )
-    return _Lock(
-        name,
-        (*requirements, "--constraints", _CONSTRAINTS, *config.pex_args(), *resolver),
-        constraints,
-        pins,
-    )
 
 
 def _check_resolves(
@@ -428,6 +213,41 @@ def _check_resolves(
         )
 
 
+def resolution_request(
+    request: WheelsRequest,
+    requirements: Iterable[str],
+    *,
+    lock: Optional[str],
+    pins: Optional[Mapping[str, Tuple[LockedVersion, ...]]],
+    config: ResolvePexConfig,
+) -> bytes:
+    """The input of `sandbox/wheel_resolve.py`."""
+    mappings = (mapping.split("|") for mapping in config.path_mappings)
+    values: Dict[str, Any] = {
+        "requirements": sorted(requirements),
+        "python_version": request.python_version,
+        "target_triple": request.target_triple,
+        "glibc_floor": request.glibc_floor,
+        "native": request.native,
+        "indexes": list(config.indexes),
+        "find_links": list(config.find_links),
+        "lock": lock,
+        "pins": None
+        if pins is None
+        else {
+            name: [
+                {"version": pin.version, "marker": pin.marker, "hashes": sorted(pin.hashes)}
+                for pin in versions
+            ]
+            for name, versions in pins.items()
+        },
+        "path_mappings": {mapping[0]: mapping[1] for mapping in mappings if len(mapping) > 1},
+        "only_binary": sorted(str(name) for name in config.only_binary),
+        "no_binary": sorted(str(name) for name in config.no_binary),
+    }
+    return json.dumps(values, sort_keys=True).encode()
+
+
 @rule(desc="Find the third-party wheels of an `oxidized_binary` target", level=LogLevel.DEBUG)
 async def resolve_wheels(request: WheelsRequest, python_setup: PythonSetup) -> Wheels:
     closure = await transitive_targets(TransitiveTargetsRequest([request.address]), **implicitly())
@@ -437,61 +257,58 @@ async def resolve_wheels(request: WheelsRequest, python_setup: PythonSetup) -> W
     _check_resolves(
         request, (target[PythonRequirementResolveField] for target in targets), python_setup
     )
-    requirements = tuple(
-        sorted({str(one) for target in targets for one in target[PythonRequirementsField].value})
+    requirements = {str(one) for target in targets for one in target[PythonRequirementsField].value}
+    lock = await _read_lock(request, python_setup)
+    content = resolution_request(
+        request, requirements, lock=lock.name, pins=lock.pins, config=lock.config
     )
-    lock = await _prepare_lock(request, requirements, python_setup)
-    platform = complete_platform(request.python_version, request.target_triple)
-    inputs = await create_digest(
-        CreateDigest([FileContent(_PLATFORM, json.dumps(platform, sort_keys=True).encode())])
-    )
-    process = await setup_pex_cli_process(
-        PexCliProcess(
-            subcommand=(),
-            extra_args=(
-                *("--output-file", _OUTPUT),
-                *("--layout", "packed"),
-                *("--complete-platform", _PLATFORM),
-                "--no-pre-install-wheels",
-                "--no-compile",
-                "--no-build",
-                "--no-emit-warnings",
-                *lock.args,
-            ),
-            additional_input_digest=await merge_digests(MergeDigests([inputs, lock.digest])),
+    files = [FileContent(_REQUEST, content)]
+    if lock.json is not None:
+        files.append(FileContent(_LOCK, lock.json))
+    process = await prepare_tool_process(
+        sandbox_tool(
+            "wheel_resolve",
+            f"--request={_REQUEST}",
+            f"--output={_OUTPUT}",
+            *((f"--lock={_LOCK}",) if lock.json is not None else ()),
+            programs=_PROGRAMS,
             description=(
-                f"Get {len(requirements)} requirements of {request.address} as wheels for "
-                f"{request.target_triple}"
+                f"Find wheels of {pluralize(len(requirements), 'requirement')} of "
+                f"{request.address} for {request.target_triple}"
             ),
-            output_directories=(_DEPS,),
-            concurrency_available=len(requirements),
+            input_digest=await create_digest(CreateDigest(files)),
+            output_files=(_OUTPUT,),
+            network=True,
         ),
         **implicitly(),
     )
     result = await execute_process(process, **implicitly())
-    if result.exit_code != 0:
-        raise pex_failure(request, result.stderr.decode(errors="replace"), lock.name)
-    directory = await remove_prefix(RemovePrefix(result.output_digest, _DEPS))
-    entries = await get_digest_entries(directory)
-    fingerprints = {
-        entry.path: entry.file_digest.fingerprint
-        for entry in entries
-        if isinstance(entry, FileEntry)
-    }
-    unexpected = sorted(path for path in fingerprints if "/" in path or path[-4:] != ".whl")
-    if unexpected:
-        raise OxidizeError(
-            f"{request.address}: expected wheels from pex, found {', '.join(unexpected[:5])}. "
-            "To fix, use pex 2.33 or newer (`[pex-cli].version`)."
+    raise_on_failure(result, where=str(request.address), doing="find its third-party wheels")
+    outputs = await get_digest_contents(result.output_digest)
+    found = json.loads(outputs[0].content)
+    wheels, sdists = found["wheels"], found["sdists"]
+    fetched = await concurrently(
+        fetch_file(
+            FetchRequest(
+                where=str(request.address),
+                filename=one["filename"],
+                urls=(one["url"],),
+                debian_path=None,
+                sha256=one["sha256"],
+                size=None,
+            ),
+            **implicitly(),
         )
-    if lock.pins is not None:
-        check_against_lock(request, lock.name, lock.pins, fingerprints)
-    filenames = sorted(fingerprints)
-    digests = await concurrently(
-        digest_subset_to_digest(DigestSubset(directory, PathGlobs([filename])))
-        for filename in filenames
+        for one in (*wheels, *sdists)
     )
-    return Wheels(tuple(Wheel(filename, digest) for filename, digest in zip(filenames, digests)))
+    digests = [file.digest for file in fetched]
+    return Wheels(
+        tuple(Wheel(one["filename"], digest) for one, digest in zip(wheels, digests)),
+        tuple(
+            Sdist(one["filename"], digest, one["project"], one["version"], tuple(one["ways"]))
+            for one, digest in zip(sdists, digests[len(wheels) :])
+        ),
+    )
 
 
 def rules() -> Iterable[object]:

@@ -2,30 +2,26 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, List, Optional, Tuple
+from pathlib import Path
 
 import pytest
+from pants.backend.python.util_rules.pex_requirements import ResolvePexConfig
 from pants.engine.addresses import Address
+from pants.util.ordered_set import FrozenOrderedSet
 
 from oxidize_rules.binary_targets import BinaryResolveField
-from oxidize_rules.util_rules.sandbox_program import OxidizeError
+from oxidize_rules.sandbox import wheel_resolve
+from oxidize_rules.sandbox.wheel_choice import Rules, Target
+from oxidize_rules.util_rules import wheels
 from oxidize_rules.util_rules.wheels import (
     LockedVersion,
     WheelsRequest,
-    check_against_lock,
-    constraints_of,
-    parse_pex_lock,
     parse_requirements_lock,
-    pex_failure,
-    pinned_without_file,
-    unfit_artifacts,
+    resolution_request,
 )
 
 ADDRESS = Address("src/app", target_name="bin")
-REQUEST = WheelsRequest(
-    ADDRESS, BinaryResolveField(None, ADDRESS), "3.13.5", "x86_64-unknown-linux-musl"
-)
-LOCK = "the lock file `3rdparty/lock.txt`"
+TRIPLE = "x86_64-unknown-linux-gnu"
 
 
 def test_requirements_style_lock() -> None:
@@ -44,9 +40,6 @@ def test_requirements_style_lock() -> None:
         "colorama": (LockedVersion("0.4.6", 'sys_platform == "win32"', frozenset()),),
         "zope-interface": (LockedVersion("5.0", None, frozenset()),),
     }
-    assert constraints_of(pins) == (
-        'colorama==0.4.6 ; sys_platform == "win32"\nrequests==2.32.3\nzope-interface==5.0\n'
-    )
 
 
 @pytest.mark.parametrize("line", ["requests>=2", "requests", "requests==2.*", "-", "git+https://x"])
@@ -58,103 +51,66 @@ def test_a_lock_without_pins(line: str) -> None:
         parse_requirements_lock(f"click==8.1.7\n{line}\n")
 
 
-def pex_lock(**projects: Tuple[List[str], List[str]]) -> bytes:
-    requirements: List[Dict[str, Any]] = [
-        {
-            "project_name": name,
-            "version": "1.0",
-            "artifacts": [{"url": f"https://example.org/a/{file}#sha256=00"} for file in files],
-            "requires_dists": requires,
-        }
-        for name, (files, requires) in projects.items()
-    ]
-    return json.dumps({"locked_resolves": [{"locked_requirements": requirements}]}).encode()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [
-        (["pure"], []),
-        (["native"], ["native"]),
-        (["source"], ["source"]),
-        (["top"], ["native"]),
-        (["top[extra]"], ["native", "source"]),
-        (["native ; sys_platform == 'win32'"], []),
-        (["native ; python_version >= '3.13'"], ["native"]),
-        (["not-locked"], []),
-    ],
-)
-def test_what_has_no_wheel_in_a_pex_lock(wanted: List[str], expected: List[str]) -> None:
-    locked = parse_pex_lock(
-        pex_lock(
-            pure=(["pure-1.0-py3-none-any.whl", "pure-1.0.tar.gz"], []),
-            native=(["native-1.0-cp313-cp313-musllinux_1_2_x86_64.whl"], []),
-            source=(["source-1.0.tar.gz"], []),
-            top=(
-                ["top-1.0-py2.py3-none-any.whl"],
-                ["native>=1", "source; extra == 'extra'", "source; sys_platform == 'win32'"],
-            ),
-        )
-    )
-    unfit = unfit_artifacts(
-        locked, wanted, python_version="3.13.5", target_triple="x86_64-unknown-linux-musl"
-    )
-    assert [artifact.project for artifact in unfit] == expected
-
-
-@pytest.mark.parametrize(
-    ("output", "parts"),
-    [
-        (
-            "pip: ERROR: Could not find a version that satisfies the requirement numpy==2.1.0 "
-            "(from versions: none)\npip: ERROR: No matching distribution found for numpy==2.1.0\n",
-            ["numpy==2.1.0: found no fitting file", "py3-none-any", "3.13.5", "To fix, "],
-        ),
-        ("something else\n", ["could not get", LOCK, "something else"]),
-    ],
-)
-def test_failure_of_pex(output: str, parts: List[str]) -> None:
-    message = str(pex_failure(REQUEST, output, LOCK))
-    for part in ("src/app:bin", "x86_64-unknown-linux-musl", *parts):
-        assert part in message
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        ("The user requested leaf>=1", ["leaf==1.0"]),
-        ("top 1.0 depends on Leaf<2", ["leaf==1.0"]),
-        ("The user requested leaf>=2", []),
-        ("top 1.0 depends on leaf!=1.0", []),
-        ("The user requested leaf @ https://example.org/leaf.zip", ["leaf==1.0"]),
-    ],
-)
-def test_a_pin_without_a_file_is_no_conflict(wanted: str, found: List[str]) -> None:
-    output = f"pip:  The conflict is caused by:\npip:   {wanted}\n"
-    assert pinned_without_file(output) == []
-    output += "pip:   The user requested (constraint) leaf==1.0\n"
-    assert pinned_without_file(output) == found
-
-
-@pytest.mark.parametrize(
-    ("filename", "fingerprint", "problem"),
-    [
-        ("requests-2.32.3-py3-none-any.whl", "ab", None),
-        ("Requests-2.32.3-py3-none-any.whl", "ab", None),
-        ("nohash-1-py3-none-any.whl", "ee", None),
-        ("requests-2.32.3-py3-none-any.whl", "cd", "wrong hash"),
-        ("other-1-py3-none-any.whl", "ab", "does not have it"),
-    ],
-)
-def test_check_against_lock(filename: str, fingerprint: str, problem: Optional[str]) -> None:
-    pins = {
-        "requests": (LockedVersion("2.32.3", None, frozenset({"ab"})),),
-        "nohash": (LockedVersion("1", None, frozenset()),),
+def config(**values: object) -> ResolvePexConfig:
+    fields = {
+        "indexes": ("https://index.example/simple",),
+        "find_links": ("file:///links",),
+        "manylinux": None,
+        "constraints_file": None,
+        "only_binary": FrozenOrderedSet(["Only_Wheels"]),
+        "no_binary": FrozenOrderedSet(),
+        "path_mappings": ("WHEELS|/srv/wheels|where they are",),
+        **values,
     }
-    if problem is None:
-        check_against_lock(REQUEST, LOCK, pins, {filename: fingerprint})
-        return
-    with pytest.raises(OxidizeError, match=problem) as caught:
-        check_against_lock(REQUEST, LOCK, pins, {filename: fingerprint})
-    for part in ("src/app:bin", filename, LOCK, "To fix, "):
-        assert part in str(caught.value)
+    return ResolvePexConfig(**fields)  # type: ignore[arg-type]
+
+
+def test_the_program_reads_what_the_rule_writes() -> None:
+    request = WheelsRequest(
+        ADDRESS, BinaryResolveField(None, ADDRESS), "3.13.5", TRIPLE, "2.28", native=False
+    )
+    pins = {"click": (LockedVersion("8.1.7", 'os_name == "posix"', frozenset({"cd", "ab"})),)}
+    content = resolution_request(request, {"b>=1", "a"}, lock="L", pins=pins, config=config())
+    found = wheel_resolve.parse_request(content.decode())
+    assert found == wheel_resolve.Request(
+        requirements=("a", "b>=1"),
+        target=Target("3.13.5", TRIPLE, "2.28", native=False),
+        indexes=("https://index.example/simple",),
+        find_links=("file:///links",),
+        lock="L",
+        pins={
+            "click": (wheel_resolve.Pin("8.1.7", 'os_name == "posix"', frozenset({"ab", "cd"})),)
+        },
+        path_mappings={"WHEELS": "/srv/wheels"},
+        rules=Rules(only_binary=frozenset({"only-wheels"})),
+    )
+
+
+def test_the_request_is_the_same_however_it_is_put_together() -> None:
+    request = WheelsRequest(ADDRESS, BinaryResolveField(None, ADDRESS), "3.13.5", TRIPLE)
+    pin = LockedVersion("1", None, frozenset())
+    one, other = (
+        resolution_request(
+            request,
+            requirements,
+            lock=None,
+            pins=dict.fromkeys(requirements, (pin,)),
+            config=config(),
+        )
+        for requirements in (["a", "b", "c"], ["c", "b", "a"])
+    )
+    assert one == other
+    assert json.loads(one)["native"] is True
+
+
+def test_the_program_gets_every_module_that_it_imports() -> None:
+    """Only named modules travel into the sandbox."""
+    folder = Path(wheel_resolve.__file__).parent
+    waiting, seen = ["wheel_resolve"], set()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        source = (folder / f"{module}.py").read_text()
+        imported = re.findall(r"from oxidize_rules\.sandbox\.(\w+) import", source)
+        waiting.extend(name for name in imported if name not in seen)
+    assert seen - {"wheel_resolve", "errors"} == set(wheels._PROGRAMS)
