@@ -16,6 +16,15 @@
 #include "glibc_load.h"
 #include "image_access.h"
 
+#if defined(__has_attribute)
+#if __has_attribute(musttail)
+#define TAIL_CALL __attribute__((musttail))
+#endif
+#endif
+#ifndef TAIL_CALL /* other compilers do so when they optimise */
+#define TAIL_CALL
+#endif
+
 REAL(dlopen);
 REAL(dlerror);
 REAL(dladdr);
@@ -86,6 +95,8 @@ static void explain(const struct oxidize_load *load, const struct oxidize_publis
 
 /* --- loading --- */
 
+static void *load_node(uint32_t node, int flags);
+
 static struct link_map *map_of(void *handle) {
     struct link_map *map = NULL;
     return dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 ? map : NULL;
@@ -141,33 +152,29 @@ static void *open_bundle(struct oxidize_load *load, int flags) {
     return handle;
 }
 
-static void *load_node(uint32_t node, int flags);
-
 /* For as long as a load lasts, give libraries the names by which others need them: the dynamic
- * linker compares these, too. `saved` has a handle and the right name for each. */
-struct saved {
-    void *handle;
-    char *name;
-};
-
-static void take_nicknames(const struct oxidize_load *load, struct saved *saved) {
+ * linker compares these, too. */
+static void take_nicknames(struct oxidize_load *load) {
     for (size_t i = 0; i < load->nickname_count; i++) {
-        saved[i].handle = load_node(load->nicknames[i].node, RTLD_LAZY);
-        struct link_map *map = saved[i].handle ? map_of(saved[i].handle) : NULL;
+        struct oxidize_nickname *nickname = &load->nicknames[i];
+        void *handle = load_node(nickname->node, RTLD_LAZY);
+        struct link_map *map = handle ? map_of(handle) : NULL;
         if (map) {
-            saved[i].name = map->l_name;
-            map->l_name = (char *)(uintptr_t)load->nicknames[i].name;
+            nickname->usual = map->l_name;
+            map->l_name = (char *)(uintptr_t)nickname->name;
         }
+        nickname->handle = handle;
     }
 }
 
-static void drop_nicknames(const struct oxidize_load *load, const struct saved *saved) {
-    for (size_t i = 0; i < load->nickname_count; i++) {
-        struct link_map *map = saved[i].handle ? map_of(saved[i].handle) : NULL;
+static void drop_nicknames(const struct oxidize_load *load) {
+    for (size_t i = load->nickname_count; i > 0; i--) { /* one library may have two */
+        const struct oxidize_nickname *nickname = &load->nicknames[i - 1];
+        struct link_map *map = nickname->handle ? map_of(nickname->handle) : NULL;
         if (map)
-            map->l_name = saved[i].name;
-        if (saved[i].handle)
-            dlclose(saved[i].handle);
+            map->l_name = nickname->usual;
+        if (nickname->handle)
+            dlclose(nickname->handle);
     }
 }
 
@@ -186,17 +193,11 @@ static bool publish_all(struct oxidize_load *load) {
 }
 
 static void *open_all(struct oxidize_load *load, int flags) {
-    struct saved *saved = calloc(load->nickname_count + 1, sizeof *saved);
     void *handle = NULL;
-    if (saved == NULL) {
-        snprintf(message, sizeof message, "out of memory");
-        return NULL;
-    }
-    take_nicknames(load, saved);
+    take_nicknames(load);
     if (publish_all(load))
         handle = load->count == 1 ? open_alone(load, flags) : open_bundle(load, flags);
-    drop_nicknames(load, saved);
-    free(saved);
+    drop_nicknames(load);
     return handle;
 }
 
@@ -218,15 +219,33 @@ static const struct oxidize_member *member_of_current(uint32_t node) {
     return NULL;
 }
 
+static struct link_map *nicknamed_in_current(uint32_t node) {
+    for (const struct oxidize_load *load = current; load; load = load->outer)
+        for (size_t i = 0; i < load->nickname_count; i++)
+            if (load->nicknames[i].node == node && load->nicknames[i].handle)
+                return map_of(load->nicknames[i].handle);
+    return NULL;
+}
+
+/* The name that the dynamic linker knows it by, or NULL if it is not loaded. `path` (PATH_MAX
+ * bytes) is its path in the image. */
+static const char *loaded_name(uint32_t node, char *path) {
+    const struct oxidize_member *member = member_of_current(node);
+    const struct link_map *nicknamed = nicknamed_in_current(node);
+    oxidize_absolute_path(node, path, PATH_MAX);
+    if (nicknamed)
+        return nicknamed->l_name;
+    if (member && member->name)
+        return member->file.path;
+    return oxidize_is_loaded(NULL, path) ? path : NULL;
+}
+
 /* Under the lock. */
 static void *load_node(uint32_t node, int flags) {
     char path[PATH_MAX];
-    oxidize_absolute_path(node, path, sizeof path);
-    const struct oxidize_member *member = member_of_current(node);
-    if (member && member->name)
-        return CALL(dlopen)(member->file.path, flags | RTLD_NOLOAD);
-    if ((flags & RTLD_NOLOAD) || oxidize_is_loaded(NULL, path))
-        return CALL(dlopen)(path, flags);
+    const char *name = loaded_name(node, path);
+    if (name || (flags & RTLD_NOLOAD))
+        return name ? CALL(dlopen)(name, flags | RTLD_NOLOAD) : NULL;
     struct oxidize_load load = {.outer = current};
     void *handle = NULL;
     if (oxidize_collect(&load, node, message)) {
@@ -262,7 +281,7 @@ static uint32_t library_at(const void *address) {
 }
 
 /* The file of the image that dlopen(name) means, or OXIDIZE_NONE: the dynamic linker's business. */
-static uint32_t meant(const char *name, const void *caller) {
+__attribute__((noinline)) static uint32_t meant(const char *name, const void *caller) {
     if (name == NULL || *name == '\0')
         return OXIDIZE_NONE;
     if (*name == '/' && strstr(name, &OXIDIZE_ROOT[1]) == NULL)
@@ -274,13 +293,13 @@ static uint32_t meant(const char *name, const void *caller) {
     return node == OXIDIZE_NONE || oxidize_prefer_host(name, node) ? OXIDIZE_NONE : node;
 }
 
-/* The dynamic linker looks at the address that it is called from: so that it is the caller's, its
- * own function is called last and in tail position. */
+/* The dynamic linker looks at the address that it is called from, to search the caller's RUNPATH.
+ * So that it sees the caller of ours, its own function is jumped to. */
 WRAP(void *, dlopen)(const char *name, int flags) {
     uint32_t node = meant(name, __builtin_return_address(0));
     if (node != OXIDIZE_NONE)
         return load_locked(node, flags);
-    return CALL(dlopen)(name, flags);
+    TAIL_CALL return CALL(dlopen)(name, flags);
 }
 
 WRAP(char *, dlerror)(void) {

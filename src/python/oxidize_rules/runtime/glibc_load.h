@@ -46,6 +46,8 @@ struct oxidize_member {
 struct oxidize_nickname {
     uint32_t node;
     const char *name;
+    void *handle; /* while it has this name: */
+    char *usual;  /* its usual one */
 };
 
 /* What one dlopen() loads: the library, and those of its dependencies that are in the image and

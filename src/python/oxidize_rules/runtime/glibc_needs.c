@@ -211,7 +211,7 @@ static bool add_nickname(struct oxidize_load *load, uint32_t node, const char *n
     if (nicknames == NULL)
         return no_memory(why);
     load->nicknames = nicknames;
-    load->nicknames[load->nickname_count++] = (struct oxidize_nickname){node, name};
+    load->nicknames[load->nickname_count++] = (struct oxidize_nickname){.node = node, .name = name};
     return true;
 }
 
