@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -151,16 +152,16 @@ def pinned_releases(
     environment: Mapping[str, str],
 ) -> Releases:
     """What a requirements-style lock file allows, with the files that there are of it."""
-    valid = {
-        Version(pin.version): pin
-        for pin in pins
-        if not pin.marker or _holds(Requirement(f"x ; {pin.marker}"), environment)
-    }
+    valid: Dict[Version, FrozenSet[str]] = {}
+    for pin in pins:
+        if not pin.marker or _holds(Requirement(f"x ; {pin.marker}"), environment):
+            version = Version(pin.version)
+            valid[version] = valid.get(version, frozenset()) | pin.hashes
     wanted = (file for file in files if may_be(file.filename, valid))
     versions = by_version(wanted, project, yanked=True)
     return tuple(
-        Release(project, version, tuple(versions.get(version, ())), hashes=pin.hashes)
-        for version, pin in valid.items()
+        Release(project, version, tuple(versions.get(version, ())), hashes=hashes)
+        for version, hashes in valid.items()
     )
 
 
@@ -493,7 +494,7 @@ class Provider(AbstractProvider[Requirement, Candidate, str]):
         found = []
         for text in texts:
             try:
-                requirement = Requirement(text)
+                requirement = Requirement(_EXTRA.sub(_normal_extra, text))
             except InvalidRequirement as error:
                 raise UserError(
                     f"{origin} requires `{text}`, which is no requirement: {error}. To fix, "
@@ -505,6 +506,14 @@ class Provider(AbstractProvider[Requirement, Candidate, str]):
                 found.append(requirement)
                 self.catalogue.look_ahead(canonicalize_name(requirement.name))
         return found
+
+
+# Names of extras are compared in their normal form (PEP 685), which old metadata do not have.
+_EXTRA = re.compile(r"""(\bextra\s*==\s*)(["'])([^"']*)\2""")
+
+
+def _normal_extra(match: re.Match[str]) -> str:
+    return f"{match[1]}{match[2]}{canonicalize_name(match[3])}{match[2]}"
 
 
 def _extras_of(requirement: Requirement) -> FrozenSet[str]:

@@ -7,6 +7,7 @@ of its own, pinned by hash, which all binaries share. Nothing is built and no pa
 from __future__ import annotations
 
 import json
+import logging
 import re
 from dataclasses import dataclass
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
@@ -47,6 +48,8 @@ from oxidize_rules.compat import (
 from oxidize_rules.util_rules.fetch import FetchRequest, fetch_file
 from oxidize_rules.util_rules.sandbox_program import OxidizeError, raise_on_failure
 from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool
+
+logger = logging.getLogger(__name__)
 
 _REQUEST = "request.json"
 _LOCK = "lock.json"
@@ -287,6 +290,12 @@ async def resolve_wheels(request: WheelsRequest, python_setup: PythonSetup) -> W
     outputs = await get_digest_contents(result.output_digest)
     found = json.loads(outputs[0].content)
     wheels, sdists = found["wheels"], found["sdists"]
+    for one in sdists:
+        ways = "".join(f"; or {way}" for way in one["ways"])
+        logger.info(
+            f"{request.address}: no wheel of {one['project']} {one['version']} fits "
+            f"`{request.target_triple}`, so its source archive is built{ways}"
+        )
     fetched = await concurrently(
         fetch_file(
             FetchRequest(
