@@ -10,7 +10,7 @@ from pants.backend.python.target_types import EntryPoint
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import Digest, FileEntry
 from pants.util.logging import LogLevel
-from pants.util.strutil import pluralize
+from pants.util.strutil import bullet_list, pluralize
 
 from oxidize_rules.binary_targets import (
     MUSL_X86_64,
@@ -370,6 +370,16 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             **implicitly(),
         ),
     )
+    if wheels.sdists:
+        raise OxidizeError(
+            f"{fields.address}: these packages have no wheel that fits, and source archives are "
+            "not built yet:\n"
+            + bullet_list(
+                "; or ".join((f"{sdist.project} {sdist.version}", *sdist.ways))
+                for sdist in wheels.sdists
+            )
+            + "\nTo fix, do what is said there, or lock versions that have a fitting wheel."
+        )
     parts = await concurrently(
         compile_component(component, **implicitly())
         for component in (
