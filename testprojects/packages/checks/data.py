@@ -96,7 +96,7 @@ def use_psycopg() -> str:
     equal(pq.__impl__, "binary")
     true(pq.version() >= 160000, f"libpq {pq.version()}")
     with raises(psycopg.OperationalError, "refused"):
-        psycopg.connect("host=127.0.0.1 port=1 dbname=none", connect_timeout=5)
+        psycopg.connect("host=127.0.0.1 port=1 user=u", connect_timeout=5)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=refuse, args=(listening,))
         thread.start()

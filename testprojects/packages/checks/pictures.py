@@ -67,11 +67,11 @@ def use_matplotlib() -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    import contourpy
-    import fontTools.ttLib
-    import kiwisolver
+    import contourpy  # pants: no-infer-dep
+    import fontTools.ttLib  # pants: no-infer-dep
+    import kiwisolver  # pants: no-infer-dep
     import numpy as np
-    from fontTools.misc import bezierTools
+    from fontTools.misc import bezierTools  # pants: no-infer-dep
     from matplotlib import _path, font_manager, ft2font, pyplot
     from matplotlib.backends import _backend_agg
 
