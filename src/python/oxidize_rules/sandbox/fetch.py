@@ -25,7 +25,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Callable, Iterable, Iterator, Optional, Sequence
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 
@@ -345,7 +345,7 @@ def fetch(urls: Sequence[str], wanted: Wanted, output: Path) -> None:
                     download(answer, wanted, file)
             except PlaceFailed as error:
                 failed[answer.url] = str(error)
-                print(f"{wanted.name}: {answer.url}: {error}", flush=True)
+                print(f"{wanted.name}: {without_password(answer.url)}: {error}", flush=True)
                 continue
             os.replace(partial, output)
             return
@@ -354,8 +354,13 @@ def fetch(urls: Sequence[str], wanted: Wanted, output: Path) -> None:
     raise UserError(failure_message(wanted, failed))
 
 
+def without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def failure_message(wanted: Wanted, failed: dict[str, str]) -> str:
-    lines = "".join(f"\n  * {url}: {why}" for url, why in failed.items())
+    lines = "".join(f"\n  * {without_password(url)}: {why}" for url, why in failed.items())
     if any("differs: " in why for why in failed.values()):
         return (
             f"{wanted.name} was downloaded, but it is not the file that is expected:{lines}\n"

@@ -199,6 +199,13 @@ def test_message_names_every_place(server: Server, tmp_path: Path) -> None:
     assert "To fix" in message
 
 
+def test_message_has_no_password(server: Server, tmp_path: Path) -> None:
+    url = server.url.replace("//", "//user:secret@")
+    with pytest.raises(UserError, match=re.escape(f"* {server.url}/missing: HTTP 404")) as error:
+        run_fetch(tmp_path, f"--url={url}/missing")
+    assert "secret" not in str(error.value)
+
+
 def test_file_url(tmp_path: Path) -> None:
     source, folder = tmp_path / "with blank.tar", tmp_path / "out"
     source.write_bytes(CONTENT)
