@@ -19,6 +19,7 @@ from pants.engine.target import (
     DictStringToStringField,
     IntField,
     InvalidFieldException,
+    SpecialCasedDependencies,
     StringField,
     StringSequenceField,
     Target,
@@ -181,6 +182,20 @@ class IncludeExtensionsField(StringSequenceField):
             of the whole executable;
           * `_tkinter`: it needs the files of Tcl and Tk beside the executable, and X11;
           * those of CPython's own tests, such as `_testcapi` and `_ctypes_test`.
+        """
+    )
+
+
+class NativeLibrariesField(SpecialCasedDependencies):
+    alias = "native_libraries"
+    help = help_text(
+        """
+        Addresses of `file` or `resource` targets whose shared libraries go in for native modules
+        that need them, such as `native_libraries=["//libs:libodbc"]`.
+
+        They stand in the folder where the executable's loader looks for libraries, by their files'
+        names: name each file as the modules ask for it (`libodbc.so.2`). They must be made for the
+        `target_triple`.
         """
     )
 
@@ -435,6 +450,7 @@ class OxidizedBinaryTarget(Target):
         IncludeSourcesField,
         ExcludeExtensionsField,
         IncludeExtensionsField,
+        NativeLibrariesField,
         BytecodeOptimizationField,
         InterpreterConfigField,
         AllocatorField,
@@ -489,6 +505,7 @@ class OxidizedBinaryFieldSet(PackageFieldSet, RunFieldSet):
     include_sources: IncludeSourcesField
     exclude_extensions: ExcludeExtensionsField
     include_extensions: IncludeExtensionsField
+    native_libraries: NativeLibrariesField
     bytecode_optimization: BytecodeOptimizationField
     interpreter_config: InterpreterConfigField
     allocator: AllocatorField

@@ -8,6 +8,7 @@ A description has these keys; `docs/design.md` tells the manifest as a whole:
     path      of the file, relative to the image's root
     kind      "library" (a shared library or extension module), "executable", "object" (for a
               linker, or a core dump), "other" (debug information, or it cannot be read)
+    extension whether it has the function that CPython calls to import it: an extension module
     machine   "x86_64", "aarch64", or `machine <e_machine>`
     soname    the name that a library gives itself, or null
     needed    names of the libraries that it needs, in its order
@@ -49,7 +50,8 @@ _ORIGIN = re.compile(r"\$(?:ORIGIN\b|\{ORIGIN\})")
 def describe(path: str, content: bytes) -> dict[str, Any]:
     """The description of a file that begins as ELF files do. Never raises for bad content."""
     found: dict[str, Any] = {
-        **{"path": path, "kind": OTHER, "machine": _machine(content), "soname": None},
+        **{"path": path, "kind": OTHER, "extension": False},
+        **{"machine": _machine(content), "soname": None},
         **{"needed": [], "rpath": [], "libc": None, "glibc": None, "versions": {}},
     }
     try:
@@ -68,6 +70,7 @@ def _read(found: dict[str, Any], content: bytes) -> None:
     file = ElfFile(content)
     names = file.values(elf.DT_SONAME)
     found["kind"] = _kind(file, has_name=bool(names))
+    found["extension"] = found["kind"] == LIBRARY and is_extension(found["path"], content)
     found["needed"] = file.needed
     found["libc"] = _libc(file.needed, file.interpreter)
     found["soname"] = file.dynamic_string(names[0]) if names else None
@@ -113,6 +116,17 @@ def _libc(needed: Iterable[str], interpreter: str | None) -> str | None:
     return MUSL if any(_MUSL_LIBC.fullmatch(name) for name in names) else None
 
 
+def is_extension(path: str, content: bytes) -> bool:
+    """Whether a library's name and table of names are those of an extension module (PEP 489)."""
+    stem, dot, suffix = posixpath.basename(path).partition(".")
+    if not dot or f".{suffix}"[-3:] != ".so":
+        return False
+    if stem.isascii():
+        return f"PyInit_{stem}\0".encode() in content
+    encoded = stem.encode("punycode").decode().replace("-", "_")
+    return f"PyInitU_{encoded}\0".encode() in content
+
+
 def _run_path(file: ElfFile, folder: str) -> list[str]:
     """DT_RUNPATH, or else DT_RPATH: the newer one makes loaders ignore the older."""
     values = file.values(elf.DT_RUNPATH) or file.values(elf.DT_RPATH)
@@ -142,5 +156,9 @@ def glibc_version(version: str) -> str | None:
 
 
 def highest_glibc(versions: Iterable[str]) -> str | None:
-    found = [number for number in map(glibc_version, versions) if number]
-    return max(found, key=lambda text: tuple(map(int, text.split("."))), default=None)
+    found: list[str] = []
+    for version in versions:
+        number = glibc_version(version)
+        if number:
+            found.append(number)
+    return max(found, key=version_order) if found else None

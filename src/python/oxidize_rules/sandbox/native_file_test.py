@@ -30,6 +30,7 @@ def test_a_library_of_a_manylinux_wheel() -> None:
     assert describe(PATH, content) == {
         "path": PATH,
         "kind": "library",
+        "extension": False,
         "machine": "x86_64",
         "soname": "libx.so.1",
         "needed": ["libstdc++.so.6", "libc.so.6"],
@@ -97,6 +98,22 @@ def test_kinds(content: bytes, kind: str, machine: str) -> None:
     assert (found["kind"], found["machine"]) == (kind, machine)
     assert "broken" not in found
     assert is_loadable(found, "x86_64") == (kind == "library" and machine == "x86_64")
+
+
+@pytest.mark.parametrize(
+    ("path", "function", "expected"),
+    [
+        ("a/x.so", "PyInit_x", True),
+        ("a/x.abi3.so", "PyInit_x", True),
+        ("a/x.cpython-313-x86_64-linux-musl.so", "PyInit_x", True),
+        ("a/x.so", "PyInit_xy", False),
+        ("a/x.so.1", "PyInit_x", False),
+        ("a/x", "PyInit_x", False),
+        ("a/b\u00fccher.so", "PyInitU_bcher_kva", True),
+    ],
+)
+def test_extension_modules(path: str, function: str, expected: bool) -> None:
+    assert describe(path, library(soname=function))["extension"] == expected
 
 
 def test_files_of_other_machines() -> None:

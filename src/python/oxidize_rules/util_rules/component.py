@@ -61,6 +61,7 @@ RUNTIME_MODULES = ("_oxidized_ctypes.py",)
 
 # Where things stand in the image, relative to its root.
 APP_DIR = "app"
+LIBRARY_DIR = "lib"  # shared libraries that belong to no package
 
 
 def stdlib_dir(python_version: str) -> str:
@@ -96,6 +97,25 @@ class ComponentRequest:
     shown_as: str = ""
     strict: bool = False
     exclude: Tuple[str, ...] = ()
+
+
+def library_component(
+    name: str, libraries: Digest, distribution: Address, *, what: str, where: str
+) -> ComponentRequest:
+    """Shared libraries that belong to no package, where the executable's loader looks for them."""
+    return ComponentRequest(
+        distribution=distribution,
+        name=name,
+        kind="tree",
+        input=libraries,
+        path="",
+        root=LIBRARY_DIR,
+        path_entry=LIBRARY_DIR,
+        optimization=0,
+        sources=True,
+        what=what,
+        where=where,
+    )
 
 
 @dataclass(frozen=True)

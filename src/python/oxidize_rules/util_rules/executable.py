@@ -29,6 +29,7 @@ from oxidize_rules.compat import (
 )
 from oxidize_rules.subsystem import OxidizeSubsystem
 from oxidize_rules.target_type_rules import ResolveEntryPointRequest, resolve_entry_point
+from oxidize_rules.util_rules import native_libraries
 from oxidize_rules.util_rules.component import (
     APP_DIR,
     PAYLOAD_OBJECT,
@@ -54,6 +55,12 @@ from oxidize_rules.util_rules.first_party import (
 from oxidize_rules.util_rules.image import IMAGE_OBJECT, ImageRequest, merge_image
 from oxidize_rules.util_rules.inittab import InittabRequest, compile_inittab
 from oxidize_rules.util_rules.link import LinkObject, LinkRequest, link_executable
+from oxidize_rules.util_rules.native_libraries import (
+    ExtraLibrariesRequest,
+    NativeLibrariesRequest,
+    check_native_libraries,
+    embed_extra_libraries,
+)
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
 from oxidize_rules.util_rules.wheels import Wheel, WheelsRequest, resolve_wheels
 
@@ -241,6 +248,7 @@ def summary(
     fields: OxidizedBinaryFieldSet,
     distribution: PythonDistribution,
     report: Mapping[str, Any],
+    native: Mapping[str, Any],
     wheels: Tuple[Wheel, ...],
     sources: FirstPartySources,
     extensions: Tuple[str, ...],
@@ -248,7 +256,8 @@ def summary(
 ) -> Tuple[str, ...]:
     """What the executable is and has inside, in lines for a person.
 
-    `report` is that of `sandbox/image.py`, `size` the executable's in bytes.
+    `report` is that of `sandbox/image.py`, `native` that of `sandbox/native_libraries.py` and what
+    of its `host` is `carried` inside, `size` the executable's in bytes.
     """
     floor = fields.glibc_floor.value or distribution.glibc_floor
     kinds = ", ".join(
@@ -265,13 +274,37 @@ def summary(
         + (f" (glibc {floor} or newer)" if floor else " (static)")
         + f", Python {distribution.python_version} of {distribution.address}",
         f"inside: {', '.join(inside)}; {report['modules']} modules; {kinds}",
-        *(f"warning: {warning}" for warning in report["warnings"]),
+        *_native_summary(native),
+        *(f"warning: {warning}" for warning in (*report["warnings"], *native["warnings"])),
         *(
             f"warning: {address} is left out: `file` targets have no place below a source root; "
             "use a `resource` target"
             for address in sources.ignored
         ),
     )
+
+
+def _native_summary(native: Mapping[str, Any]) -> Tuple[str, ...]:
+    """What it loads, and what the machine has to have for that."""
+    if not native["libraries"]:
+        return ()
+    parts = [
+        f"loads from inside: {pluralize(native['extensions'], 'extension module')}, "
+        + pluralize(native["libraries"] - native["extensions"], "library")
+    ]
+    if native["system"]:
+        parts.append(f"added for them: {', '.join(native['system'])}")
+    if native["host"]:
+        wanted = (
+            library
+            + (f" with {', '.join(versions)}" if versions else "")
+            + (" (an own one inside)" if library in native["carried"] else "")
+            for library, versions in sorted(native["host"].items())
+        )
+        parts.append(f"needs from the machine: {'; '.join(wanted)}")
+    if native["glibc"]:
+        parts.append(f"newest glibc interface in use: {native['glibc']}")
+    return ("; ".join(parts),)
 
 
 def _megabytes(size: int) -> str:
@@ -393,7 +426,22 @@ async def build_executable(request: ExecutableRequest) -> Executable:
     stdlib = await compile_stdlib(
         StdlibRequest(chosen.address, _optimization(fields), _sources(fields)), **implicitly()
     )
-    components = (*parts, stdlib)
+    extra = await embed_extra_libraries(
+        ExtraLibrariesRequest(fields.native_libraries, chosen.address), **implicitly()
+    )
+    found = (*parts, *((extra.component,) if extra.component else ()), stdlib)
+    native = await check_native_libraries(
+        NativeLibrariesRequest(
+            fields.address,
+            chosen.address,
+            distribution.target_triple,
+            floor,
+            fields.dynamic_loading.value != "never",
+            found,
+        ),
+        **implicitly(),
+    )
+    components = (*found, *native.added)
     _check_names(fields.address, components)
     image = await merge_image(
         ImageRequest(
@@ -442,6 +490,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             fields,
             distribution,
             json.loads(image.report),
+            {**json.loads(native.report), "carried": native.carried},
             wheels.wheels,
             sources,
             inittab.parts.extensions,
@@ -451,4 +500,4 @@ async def build_executable(request: ExecutableRequest) -> Executable:
 
 
 def rules() -> Iterable[object]:
-    return collect_rules()
+    return [*collect_rules(), *native_libraries.rules()]

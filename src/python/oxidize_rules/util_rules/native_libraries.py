@@ -1,0 +1,257 @@
+"""The native files of a binary: what the team adds, what the build adds, and whether all fits.
+
+Runs before anything is linked, and looks only at what components tell of native files, so that
+edits to Python code never rerun it.
+"""
+
+from __future__ import annotations
+
+import json
+import os.path
+from dataclasses import dataclass
+from typing import Dict, Iterable, Optional, Tuple
+
+from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    AddPrefix,
+    CreateDigest,
+    FileContent,
+    FileEntry,
+    MergeDigests,
+)
+from pants.engine.process import Process
+from pants.engine.target import HydrateSourcesRequest, SourcesField, WrappedTargetRequest
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from oxidize_rules.binary_targets import NativeLibrariesField, invalid_field
+from oxidize_rules.compat import (
+    add_prefix,
+    collect_rules,
+    concurrently,
+    create_digest,
+    execute_process,
+    get_digest_contents,
+    get_digest_entries,
+    hydrate_sources,
+    implicitly,
+    merge_digests,
+    resolve_target,
+    resolve_unparsed_address_inputs,
+    rule,
+)
+from oxidize_rules.util_rules import system_libraries
+from oxidize_rules.util_rules.component import (
+    NATIVE_FILE,
+    Component,
+    compile_component,
+    library_component,
+)
+from oxidize_rules.util_rules.gcc_libraries import (
+    GccLibraries,
+    GccLibrariesRequest,
+    get_gcc_libraries,
+)
+from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
+from oxidize_rules.util_rules.sandbox_program import (
+    PROGRAMS_DIR,
+    SandboxProgramRequest,
+    prepare_sandbox_program,
+    raise_on_failure,
+)
+from oxidize_rules.util_rules.system_libraries import (
+    AvailableSystemLibrariesRequest,
+    SystemLibraryRequest,
+    find_system_libraries,
+    make_system_library,
+)
+
+# Modules of `oxidize_rules.sandbox` that make up the program.
+_PROGRAM = ("elf_reader", "native_file", "native_libraries", "options")
+_LIST = "native.txt"
+_REPORT = "native-report.json"
+_EMPTY_REPORT = json.dumps(
+    {
+        **{"extensions": 0, "libraries": 0, "glibc": None},
+        **{"system": [], "host": {}, "warnings": []},
+    }
+)
+
+
+@dataclass(frozen=True)
+class ExtraLibrariesRequest:
+    """The libraries of the `native_libraries` field, for the Python of `distribution`."""
+
+    field: NativeLibrariesField
+    distribution: Address
+
+
+@dataclass(frozen=True)
+class ExtraLibraries:
+    component: Optional[Component]
+
+
+@dataclass(frozen=True)
+class NativeLibrariesRequest:
+    """`loader`: whether the executable can load libraries. `glibc_floor` is None on musl."""
+
+    address: Address
+    distribution: Address
+    target_triple: str
+    glibc_floor: Optional[str]
+    loader: bool
+    components: Tuple[Component, ...]
+
+
+@dataclass(frozen=True)
+class NativeLibraries:
+    """`added` are components with libraries that the others need. `report`: see
+    sandbox/native_libraries.py."""
+
+    added: Tuple[Component, ...]
+    report: str
+    carried: Tuple[str, ...] = ()  # of those that the machine may have, in a newer version
+
+
+@rule
+async def embed_extra_libraries(request: ExtraLibrariesRequest) -> ExtraLibraries:
+    field = request.field
+    if not field.value:
+        return ExtraLibraries(None)
+    origin = f"the `{field.alias}` field of {field.address}"
+    addresses = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            field.value, owning_address=field.address, description_of_origin=origin
+        ),
+        **implicitly(),
+    )
+    wrapped = await concurrently(
+        resolve_target(WrappedTargetRequest(address, description_of_origin=origin), **implicitly())
+        for address in addresses
+    )
+    for one in wrapped:
+        if not one.target.has_field(SourcesField):
+            raise invalid_field(
+                field.address,
+                field.alias,
+                found=f"a list with {one.target.address}, a `{one.target.alias}` target",
+                expected="only targets with files of their own can be put in",
+                remedy="name a `file` or `resource` target with a shared library",
+            )
+    hydrated = await concurrently(
+        hydrate_sources(HydrateSourcesRequest(one.target[SourcesField]), **implicitly())
+        for one in wrapped
+    )
+    entries = await concurrently(get_digest_entries(one.snapshot.digest) for one in hydrated)
+    files: Dict[str, FileEntry] = {}
+    for entry in (entry for digest in entries for entry in digest if isinstance(entry, FileEntry)):
+        name = os.path.basename(entry.path)
+        same = files.setdefault(name, entry)
+        if same.file_digest != entry.file_digest:
+            raise invalid_field(
+                field.address,
+                field.alias,
+                found=f"a list with `{same.path}` and `{entry.path}`",
+                expected="libraries stand in one folder, so each needs a name of its own",
+                remedy="rename one of them, or take it out",
+            )
+    digest = await create_digest(
+        CreateDigest(
+            FileEntry(name, entry.file_digest, entry.is_executable)
+            for name, entry in sorted(files.items())
+        )
+    )
+    component = await compile_component(
+        library_component(
+            f"field:{field.alias}",
+            digest,
+            request.distribution,
+            what=f"the files of the `{field.alias}` field",
+            where=str(field.address),
+        ),
+        **implicitly(),
+    )
+    return ExtraLibraries(component)
+
+
+@rule(desc="Check the native libraries of a binary", level=LogLevel.DEBUG)
+async def check_native_libraries(request: NativeLibrariesRequest) -> NativeLibraries:
+    native = [component for component in request.components if component.has_native]
+    if not native:
+        return NativeLibraries((), _EMPTY_REPORT)
+    program, python, available = await concurrently(
+        prepare_sandbox_program(SandboxProgramRequest(_PROGRAM), **implicitly()),
+        find_host_python(HostPythonRequest(request.distribution), **implicitly()),
+        find_system_libraries(
+            AvailableSystemLibrariesRequest(request.distribution), **implicitly()
+        ),
+    )
+    folders = [f"native/{component.symbol_id}" for component in native]
+    told = await concurrently(
+        add_prefix(AddPrefix(component.native, folder))
+        for component, folder in zip(native, folders)
+    )
+    names = "".join(f"{folder}/{NATIVE_FILE}\n" for folder in folders)
+    listed = await create_digest(CreateDigest([FileContent(_LIST, names.encode())]))
+    result = await execute_process(
+        Process(
+            argv=(
+                *python.argv("native_libraries"),
+                *("--native", f"@{_LIST}"),
+                *("--triple", request.target_triple),
+                *(("--glibc-floor", request.glibc_floor) if request.glibc_floor else ()),
+                *("--loader", "yes" if request.loader else "no"),
+                *("--system", *available.sonames),
+                *("--output", _REPORT),
+            ),
+            env=python.env,
+            input_digest=await merge_digests(MergeDigests([*told, listed])),
+            immutable_input_digests=FrozenDict(
+                {**python.immutable_input_digests, PROGRAMS_DIR: program.digest}
+            ),
+            output_files=(_REPORT,),
+            description=f"Check the native libraries of {request.address}",
+            level=LogLevel.DEBUG,
+        ),
+        **implicitly(),
+    )
+    raise_on_failure(result, where=str(request.address), doing="check its native libraries")
+    (report,) = await get_digest_contents(result.output_digest)
+    told_all = json.loads(report.content)
+    made = await concurrently(
+        make_system_library(
+            SystemLibraryRequest(
+                soname, request.distribution, request.glibc_floor, str(request.address)
+            ),
+            **implicitly(),
+        )
+        for soname in told_all["system"]
+    )
+    added = [one.component for one in made]
+    gcc = GccLibraries(EMPTY_DIGEST, ())
+    if told_all["host"] and request.glibc_floor:
+        gcc = await get_gcc_libraries(
+            GccLibrariesRequest(
+                request.target_triple, request.glibc_floor, tuple(sorted(told_all["host"]))
+            ),
+            **implicitly(),
+        )
+    if gcc.sonames:
+        added.append(
+            await compile_component(
+                library_component(
+                    "library:gcc",
+                    gcc.digest,
+                    request.distribution,
+                    what="gcc's run-time libraries",
+                    where=str(request.address),
+                ),
+                **implicitly(),
+            )
+        )
+    return NativeLibraries(tuple(added), report.content.decode(), gcc.sonames)
+
+
+def rules() -> Iterable[object]:
+    return [*collect_rules(), *system_libraries.rules()]
