@@ -37,7 +37,7 @@ struct oxidize_node {
     uint64_t size;        /* file: bytes */
 };
 
-enum oxidize_module_flags { OXIDIZE_PACKAGE = 1 };
+enum oxidize_module_flags { OXIDIZE_PACKAGE = 1, OXIDIZE_EXTENSION = 2 };
 
 /* A module that the importer serves. Built-in and frozen modules and namespace packages are not
  * in the table: CPython's own finders know them (the path finder through the virtual files). */
@@ -46,7 +46,7 @@ struct oxidize_module {
     uint16_t name_length;
     uint16_t flags;
     uint32_t source; /* node of the .py, or OXIDIZE_NONE */
-    uint32_t code;   /* node of the .pyc (16 bytes of header, then marshalled code) */
+    uint32_t code;   /* node of the .pyc (16 bytes of header, then marshalled code), or of the .so */
     uint32_t folder; /* node of the folder on sys.path or on the parent's __path__ it is found in */
     uint32_t reserved;
 };

@@ -2,7 +2,8 @@
  *
  * The loaders are importlib's own (SourceFileLoader, SourcelessFileLoader) with `get_code`
  * replaced: everything else (`get_source`, `get_data`, resources, names, paths) is inherited and
- * works on the virtual files, so that tools meet exactly what an installation shows them.
+ * works on the virtual files, so that tools meet exactly what an installation shows them. Extension
+ * modules have importlib's own loader: it opens them by their virtual paths.
  *
  * All state hangs on the module object: each sub-interpreter has its own. */
 #define PY_SSIZE_T_CLEAN
@@ -26,6 +27,7 @@ struct state {
     PyObject *path_finder;       /* importlib.machinery.PathFinder */
     PyObject *source_loader;     /* ours, on SourceFileLoader */
     PyObject *sourceless_loader; /* ours, on SourcelessFileLoader */
+    PyObject *extension_loader;  /* importlib.machinery.ExtensionFileLoader; NULL: it cannot load */
     long optimize;               /* sys.flags.optimize of this interpreter */
     PyObject *spec_keywords;     /* ("origin",) */
 #define FIELD(text) PyObject *str_##text;
@@ -170,6 +172,15 @@ static PyObject *make_loader(struct state *state, const struct oxidize_module *r
                              PyObject *name, PyObject *path) {
     bool has_source = record->source != OXIDIZE_NONE;
     PyObject *type = has_source ? state->source_loader : state->sourceless_loader;
+    if (record->flags & OXIDIZE_EXTENSION)
+        type = state->extension_loader;
+    if (type == NULL) {
+        PyErr_Format(PyExc_ImportError,
+                     "%U is an extension module (%U), and the Python in this executable was built "
+                     "without dynamic loading",
+                     name, path);
+        return NULL;
+    }
     PyObject *arguments[] = {name, path};
     return PyObject_Vectorcall(type, arguments, 2, NULL);
 }
@@ -178,9 +189,12 @@ static PyObject *make_loader(struct state *state, const struct oxidize_module *r
 static int finish_spec(struct state *state, const struct oxidize_module *record, PyObject *spec) {
     if (PyObject_SetAttr(spec, state->str__set_fileattr, Py_True) < 0)
         return -1;
-    PyObject *cached = path_of(record->code);
-    int failed = cached ? PyObject_SetAttr(spec, state->str__cached, cached) : -1;
-    Py_XDECREF(cached);
+    int failed = 0;
+    if (!(record->flags & OXIDIZE_EXTENSION)) {
+        PyObject *cached = path_of(record->code);
+        failed = cached ? PyObject_SetAttr(spec, state->str__cached, cached) : -1;
+        Py_XDECREF(cached);
+    }
     if (failed || !(record->flags & OXIDIZE_PACKAGE))
         return failed;
     const struct oxidize_node *file = oxidize_node(file_of(record));
@@ -381,6 +395,18 @@ static PyObject *make_loader_type(PyObject *module, PyType_Spec *spec, const cha
     return type;
 }
 
+/* A Python without dlopen() lacks what its ExtensionFileLoader calls. */
+static int make_extension_loader(struct state *state) {
+    PyObject *create = attribute_of("_imp", "create_dynamic");
+    if (create == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    Py_DECREF(create);
+    state->extension_loader = attribute_of("_frozen_importlib_external", "ExtensionFileLoader");
+    return state->extension_loader ? 0 : -1;
+}
+
 static int read_optimize(long *level) {
     PyObject *flags = PySys_GetObject("flags");
     PyObject *value = flags ? PyObject_GetAttrString(flags, "optimize") : NULL;
@@ -399,6 +425,8 @@ static int execute_module(PyObject *module) {
     if ((state->spec_keywords = PyTuple_Pack(1, state->str_origin)) == NULL ||
         (state->spec_type = attribute_of("_frozen_importlib", "ModuleSpec")) == NULL ||
         (state->path_finder = attribute_of("_frozen_importlib_external", "PathFinder")) == NULL)
+        return -1;
+    if (make_extension_loader(state) < 0)
         return -1;
     state->source_loader = make_loader_type(module, &source_loader_spec, "SourceFileLoader");
     if (state->source_loader == NULL)
@@ -419,6 +447,7 @@ static int traverse_module(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT(state->path_finder);
     Py_VISIT(state->source_loader);
     Py_VISIT(state->sourceless_loader);
+    Py_VISIT(state->extension_loader);
     return 0;
 }
 
@@ -428,6 +457,7 @@ static int clear_module(PyObject *module) {
     Py_CLEAR(state->path_finder);
     Py_CLEAR(state->source_loader);
     Py_CLEAR(state->sourceless_loader);
+    Py_CLEAR(state->extension_loader);
     Py_CLEAR(state->spec_keywords);
 #define CLEAR(text) Py_CLEAR(state->str_##text);
     STRINGS(CLEAR)

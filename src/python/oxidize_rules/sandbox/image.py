@@ -2,10 +2,11 @@
 
     python -m oxidize_rules.sandbox.image --manifest A.json B.json ... --settings settings.json
         --machine x86_64|aarch64 --output image.o [--report report.json] [--builtin NAME...]
+        [--triple TRIPLE]
 
 The structures are those of `runtime/image.h`. Lists may be given as `@file`, one item a line.
-`--builtin` names the extension modules linked into the executable, if they differ from those of
-the Python that runs this program.
+`--builtin` names the extension modules linked into the executable, and `--triple` is what extension
+modules are for, if they differ from those of the Python that runs this program.
 
 Modules are found as CPython's path finder finds them: along sys.path, a package before a module,
 an extension module before a source, the first folder that has one; namespace packages are the
@@ -38,7 +39,7 @@ ROOT = "/.oxidized"
 MAGIC = 0x3149584F
 NONE = 0xFFFFFFFF
 DIRECTORY, FILE = 1, 2
-PACKAGE = 1
+PACKAGE, EXTENSION = 1, 2
 HEADER = struct.Struct("<16I")
 NODE = struct.Struct("<IHHIHHIIIIQQ")
 MODULE = struct.Struct("<IHHIIII")
@@ -91,13 +92,24 @@ class Node:
 
 
 class Module:
-    """A module that the path finder would find. One of `source` and `code` may be missing."""
+    """A module that the path finder would find. One of `source` and `code` may be missing.
 
-    __slots__ = ("code", "folder", "name", "package", "source")
+    Of an extension module `code` is the library, and there is no source.
+    """
+
+    __slots__ = ("code", "extension", "folder", "name", "package", "source")
 
     def __init__(
-        self, name: str, package: bool, source: Node | None, code: Node | None, folder: Node
+        self,
+        name: str,
+        package: bool,
+        source: Node | None,
+        code: Node | None,
+        folder: Node,
+        *,
+        extension: bool = False,
     ) -> None:
+        self.extension = extension
         self.name = name
         self.package = package
         self.source = source
@@ -246,7 +258,7 @@ class Candidate:
 
     def __init__(self) -> None:
         self.package: Module | None = None
-        self.extension: Node | None = None
+        self.extension: Module | None = None
         self.module: Module | None = None
         self.subfolder: Node | None = None  # without __init__: a portion of a namespace package
 
@@ -263,8 +275,8 @@ class Modules:
     """The modules reachable along sys.path.
 
     modules:  by dotted name, what the importer serves
-    others:   dotted names of what it leaves to CPython's own finders, because it is native or was
-              not compiled, with the file
+    others:   dotted names of what it leaves to CPython's own finders, because it was not compiled,
+              with the file
     left_out: built-in and frozen modules
     """
 
@@ -274,6 +286,7 @@ class Modules:
         path: Sequence[str],
         builtin: Iterable[str] = sys.builtin_module_names,
         optimization: int = 0,
+        extension_suffixes: Sequence[str] = (),
     ) -> None:
         self.modules: dict[str, Module] = {}
         self.others: dict[str, Node] = {}
@@ -283,6 +296,7 @@ class Modules:
         tag = sys.implementation.cache_tag
         levels = {0: f".{tag}.pyc", 1: f".{tag}.opt-1.pyc", 2: f".{tag}.opt-2.pyc"}
         self._suffixes = (levels.pop(optimization), *levels.values())
+        self._extension_suffixes = tuple(extension_suffixes or _imp.extension_suffixes())
         folders = [tree.find(entry.strip("/")) for entry in path]
         self._visit("", [folder for folder in folders if folder is not None])
 
@@ -291,7 +305,7 @@ class Modules:
 
     def _visit(self, prefix: str, folders: Sequence[Node]) -> None:
         """Adds the modules found in `folders`: those of a package, or of the top level."""
-        taken: dict[str, Module | Node] = {}
+        taken: dict[str, Module] = {}
         bare: list[tuple[str, Node]] = []
         for folder in folders:
             for name, candidate in self._scan(folder, prefix).items():
@@ -317,16 +331,13 @@ class Modules:
         for name, nodes in portions.items():
             self._visit(f"{prefix}{name}.", nodes)
 
-    def _add(self, name: str, found: Module | Node) -> None:
+    def _add(self, name: str, found: Module) -> None:
         if name in self.left_out:
             if self._component(found).first_party:
                 self._tree.warnings.append(
-                    f"`{_file(found).path}` of {self._component(found).name} can never be "
+                    f"`{found.file.path}` of {self._component(found).name} can never be "
                     f"imported: `{name}` is a built-in or frozen module of the interpreter."
                 )
-            return
-        if isinstance(found, Node):
-            self.others[name] = found
             return
         if found.code is None:
             self.others[name] = found.file
@@ -347,7 +358,9 @@ class Modules:
                 if not name.isidentifier() or name == "__pycache__" or node.path in self._entries:
                     continue
                 candidate = found.setdefault(name, Candidate())
-                candidate.package = self._module(prefix + name, node, "__init__", folder)
+                candidate.package = self._extension(
+                    prefix + name, node, "__init__", folder
+                ) or self._module(prefix + name, node, "__init__", folder)
                 if candidate.package is None:
                     candidate.subfolder = node
                 continue
@@ -357,9 +370,19 @@ class Modules:
             if suffix in ("py", "pyc"):
                 module = self._module(prefix + stem, folder, stem, folder)
                 found.setdefault(stem, Candidate()).module = module
-            elif _is_extension(suffix):
-                found.setdefault(stem, Candidate()).extension = node
+            elif f".{suffix}" in self._extension_suffixes:
+                extension = self._extension(prefix + stem, folder, stem, folder)
+                found.setdefault(stem, Candidate()).extension = extension
         return found
+
+    def _extension(self, name: str, home: Node, stem: str, folder: Node) -> Module | None:
+        """The extension module `stem`.* in the folder `home`."""
+        assert home.children is not None
+        for suffix in self._extension_suffixes:
+            file = home.children.get(stem + suffix)
+            if file is not None and file.children is None:
+                return Module(name, stem == "__init__", None, file, folder, extension=True)
+        return None
 
     def _module(self, name: str, home: Node, stem: str, folder: Node) -> Module | None:
         """The module whose files are `stem`.* in the folder `home`."""
@@ -381,7 +404,7 @@ class Modules:
         return Module(name, stem == "__init__", source, code, folder)
 
     def _component(self, found: Module | Node) -> Component:
-        node = _file(found)
+        node = found.file if isinstance(found, Module) else found
         while node.children is not None:
             node = next(iter(node.children.values()))
         return self._tree.components[node.component]
@@ -396,14 +419,14 @@ class Modules:
                 "Rename one of them, or take one out of the dependencies."
             )
 
-    def _check_hidden(self, name: str, first: Module | Node, second: Module | Node) -> None:
+    def _check_hidden(self, name: str, first: Module, second: Module) -> None:
         """A module that an earlier folder of sys.path hides."""
         one, other = self._component(first), self._component(second)
         if not one.first_party:
             return
         found = (
-            f"`{name}` is `{_file(first).path}` of {one.name} "
-            f"and `{_file(second).path}` of {other.name}"
+            f"`{name}` is `{first.file.path}` of {one.name} "
+            f"and `{second.file.path}` of {other.name}"
         )
         if other.kind == "stdlib" or (other.kind == "wheel" and name in _STRAY_PACKAGES):
             self._tree.warnings.append(f"{found}; the first hides the second, as on disk.")
@@ -413,7 +436,7 @@ class Modules:
             "Rename yours, or take one of them out of the dependencies."
         )
 
-    def _check_hidden_folder(self, name: str, first: Module | Node, folder: Node) -> None:
+    def _check_hidden_folder(self, name: str, first: Module, folder: Node) -> None:
         """Modules in a folder without `__init__` that a module or package of its name hides."""
         one, other = self._component(first), self._component(folder)
         assert folder.children is not None
@@ -421,20 +444,16 @@ class Modules:
         if modules and (one.first_party or other.first_party):
             self._tree.warnings.append(
                 f"modules in `{folder.path}` of {other.name} may be out of reach: `{name}` is "
-                f"`{_file(first).path}` of {one.name}. As on disk, an `__init__.py` is missing "
+                f"`{first.file.path}` of {one.name}. As on disk, an `__init__.py` is missing "
                 "in the one, or one too many in the other."
             )
 
 
-def _file(found: Module | Node) -> Node:
-    return found.file if isinstance(found, Module) else found
-
-
-def _is_extension(suffix: str) -> bool:
-    """Whether `x.<suffix>` is an extension module of this Python: so, abi3.so, cpython-313-*.so."""
-    tag, dot, last = suffix.rpartition(".")
-    own = sys.implementation.cache_tag or ""
-    return last == "so" and (not dot or tag == "abi3" or tag.split("-")[:2] == own.split("-")[:2])
+def extension_suffixes(triple: str) -> tuple[str, ...]:
+    """Endings of extension modules' names, as CPython for that triple has and prefers them."""
+    machine, *_, libc = triple.split("-")
+    tag = f"{sys.implementation.cache_tag}{sys.abiflags}"
+    return (f".{tag}-{machine}-linux-{libc}.so", ".abi3.so", ".so")
 
 
 def check_entry(settings: Sequence[tuple[str, str]], modules: Modules, tree: Tree) -> None:
@@ -623,7 +642,7 @@ def _module_table(modules: Iterable[Module], strings: Strings) -> tuple[bytearra
         table += MODULE.pack(
             strings.add(name),
             len(name),
-            PACKAGE if module.package else 0,
+            (PACKAGE if module.package else 0) | (EXTENSION if module.extension else 0),
             NONE if module.source is None else module.source.index,
             module.code.index,
             module.folder.index,
@@ -683,7 +702,7 @@ def main(argv: Sequence[str]) -> None:
     options = parse_options(
         argv,
         required=("settings", "machine", "output"),
-        defaults={"report": ""},
+        defaults={"report": "", "triple": ""},
         lists=("manifest", "builtin"),
     )
     machine = options.choice("machine", ("x86_64", "aarch64"))
@@ -693,7 +712,9 @@ def main(argv: Sequence[str]) -> None:
     path = [value for key, value in settings if key == "path"]
     optimization = int(dict(settings).get("config.optimization_level", "0"))
     builtin = options.many["builtin"] or sys.builtin_module_names
-    modules = Modules(tree, path, builtin, optimization)
+    triple = options.one["triple"]
+    suffixes = extension_suffixes(triple) if triple else ()
+    modules = Modules(tree, path, builtin, optimization, suffixes)
     check_entry(settings, modules, tree)
     data, relocations = write_index(tree, modules.modules.values(), settings)
     section = Section(

@@ -165,5 +165,8 @@ class ImageReader:
             "folder": self.path(folder).decode(),
         }
 
+    def extension_names(self) -> list[str]:
+        return [self.string(module[0]).decode() for module in self.modules if module[2] & 2]
+
     def module_names(self) -> list[str]:
         return [self.string(module[0]).decode() for module in self.modules]

@@ -5,7 +5,7 @@ import importlib.machinery
 import json
 import random
 import sys
-from importlib.machinery import PathFinder
+from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
@@ -17,6 +17,7 @@ from oxidize_rules.sandbox.image import main, slots_for
 from oxidize_rules.sandbox.image_reader import ImageReader, oxidize_hash
 
 TAG = sys.implementation.cache_tag
+EXTENSION = EXTENSION_SUFFIXES[0]
 PATH = ["app", "lib", "lib/site-packages"]
 INTERPRETER = [["entry.kind", "interpreter"], *(["path", entry] for entry in PATH)]
 
@@ -154,7 +155,7 @@ def test_the_optimization_level_chooses_the_bytecode(workspace: Workspace) -> No
 
 
 def test_what_is_left_to_the_interpreter(workspace: Workspace) -> None:
-    """Built-in and extension modules, and sources that did not compile."""
+    """Built-in modules, sources that did not compile, and what is no module of this Python."""
     workspace.add(
         "wheel:x",
         {
@@ -169,8 +170,44 @@ def test_what_is_left_to_the_interpreter(workspace: Workspace) -> None:
             "lib/foreign.cpython-20-x.so": "",
         },
     )
-    assert workspace.build([], "--builtin", "_own").module_names() == ["plain"]
-    assert workspace.build().module_names() == ["_own", "plain"]
+    assert workspace.build([], "--builtin", "_own").module_names() == ["fast", "plain"]
+    read = workspace.build()
+    assert read.module_names() == ["_own", "fast", "plain"]
+    assert read.extension_names() == ["fast"]
+
+
+def test_extension_modules(workspace: Workspace) -> None:
+    """What the target's CPython would load, the most specific name first."""
+    tag = f"{TAG}{sys.abiflags}"
+    workspace.add(
+        "wheel:x",
+        {
+            **{f"lib/p/one.{tag}-x86_64-linux-{libc}.so": libc for libc in ("gnu", "musl")},
+            **module("lib/p/one.py"),
+            "lib/p/one.abi3.so": "",
+            "lib/p/one.so": "",
+            **module("lib/p/__init__.py"),
+            f"lib/p/__init__.{tag}-x86_64-linux-musl.so": "",
+            f"lib/p/two.{tag}-x86_64-linux-gnu.so": "",
+            "lib/p/libc.so.1": "",
+        },
+    )
+    read = workspace.build([], "--triple", "x86_64-unknown-linux-musl")
+    assert read.module_names() == read.extension_names() == ["p", "p.one"]
+    assert read.module("p") == {
+        "package": True,
+        "source": None,
+        "code": f"lib/p/__init__.{tag}-x86_64-linux-musl.so",
+        "folder": "lib",
+    }
+    assert read.module("p.one") == {
+        "package": False,
+        "source": None,
+        "code": f"lib/p/one.{tag}-x86_64-linux-musl.so",
+        "folder": "lib/p",
+    }
+    read = workspace.build([], "--triple", "x86_64-unknown-linux-gnu")
+    assert read.extension_names() == ["p.one", "p.two"]
 
 
 def path_finder_says(roots: Sequence[Path], name: str) -> tuple[str, object] | None:
@@ -199,7 +236,10 @@ def random_files(chooser: random.Random) -> dict[str, str]:
         depth = chooser.choice([0, 0, 1, 1, 2])
         folder = "".join(f"{chooser.choice('abcd')}/" for _ in range(depth))
         name = chooser.choice(
-            ["a.py", "b.py", "c.py", "__init__.py", "__init__.py", "d.pyc", "x.txt", "a.pyc"]
+            [
+                *("a.py", "b.py", "c.py", "__init__.py", "__init__.py", "d.pyc", "x.txt", "a.pyc"),
+                *("a.so", "b.abi3.so", f"a{EXTENSION}", "__init__.so", "c.cpython-20-x.so"),
+            ]
         )
         files[f"{chooser.choice(PATH)}/{folder}{name}"] = str(chooser.random())
     # A file may not stand where a folder does.

@@ -445,7 +445,12 @@ async def build_executable(request: ExecutableRequest) -> Executable:
     _check_names(fields.address, components)
     image = await merge_image(
         ImageRequest(
-            fields.address, chosen.address, components, settings, inittab.parts.extensions
+            fields.address,
+            chosen.address,
+            components,
+            settings,
+            inittab.parts.extensions,
+            distribution.target_triple,
         ),
         **implicitly(),
     )

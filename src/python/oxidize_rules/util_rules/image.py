@@ -65,6 +65,7 @@ class ImageRequest:
     components: Tuple[Component, ...]
     settings: Tuple[Tuple[str, str], ...]
     builtin: Tuple[str, ...]
+    target_triple: str
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ async def merge_image(request: ImageRequest) -> Image:
                 *("--settings", _SETTINGS),
                 *("--builtin", f"@{_BUILTIN}"),
                 *("--machine", python.target_machine),
+                *("--triple", request.target_triple),
                 *("--output", IMAGE_OBJECT),
                 *("--report", _REPORT),
             ),
