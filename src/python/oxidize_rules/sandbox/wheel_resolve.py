@@ -37,6 +37,7 @@ from typing import (
 from urllib.parse import urldefrag
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
@@ -207,6 +208,13 @@ def parse_pex_lock(text: str, path_mappings: Mapping[str, str]) -> Dict[str, Rel
     }
 
 
+def _names_in_lock(text: Optional[str], key: str) -> FrozenSet[str]:
+    """Projects that pex's `--exclude` left out, or whose requirements `--override` replaced."""
+    entries = json.loads(text).get(key) or () if text is not None else ()
+    names = (re.match(r"[A-Za-z0-9._-]+", str(entry)) for entry in entries)
+    return frozenset(canonicalize_name(name[0]) for name in names if name)
+
+
 # -----------------------------------------------------------------------------------------------
 # Resolution
 # -----------------------------------------------------------------------------------------------
@@ -244,6 +252,8 @@ class Catalogue:
         self.places = places
         self.environment = marker_environment(self.target.python_version, self.target.triple)
         self._locked = parse_pex_lock(lock, request.path_mappings) if lock is not None else None
+        self.excluded = _names_in_lock(lock, "excluded")
+        self.overridden = _names_in_lock(lock, "overridden")
         self._pool = ThreadPoolExecutor(WORKERS)
         self._releases: Dict[str, Future[Releases]] = {}
         self._files: Dict[str, List[ProjectFile]] = {}
@@ -260,12 +270,6 @@ class Catalogue:
         self._pool.shutdown()
 
     # Releases.
-
-    def is_locked(self, project: str) -> bool:
-        """True also where no lock file is used."""
-        if self._locked is not None:
-            return project in self._locked
-        return self.request.pins is None or project in self.request.pins
 
     @property
     def fixed(self) -> bool:
@@ -501,10 +505,15 @@ class Provider(AbstractProvider[Requirement, Candidate, str]):
                     "correct it, or use another version."
                 ) from None
             environment = self.catalogue.environment
+            name = canonicalize_name(requirement.name)
+            if name in self.catalogue.excluded:
+                continue
+            if name in self.catalogue.overridden:
+                requirement.specifier = SpecifierSet()
             if any(_holds(requirement, environment, extra) for extra in ("", *sorted(extras))):
                 requirement.marker = None
                 found.append(requirement)
-                self.catalogue.look_ahead(canonicalize_name(requirement.name))
+                self.catalogue.look_ahead(name)
         return found
 
 

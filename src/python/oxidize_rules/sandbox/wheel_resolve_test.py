@@ -311,6 +311,28 @@ def test_a_lock_file_of_pex_asks_no_place_for_wheels(tmp_path: Path) -> None:
     assert [one.parsed.project for one in found] == ["a", "b", "c"]
 
 
+def test_what_a_lock_file_of_pex_leaves_out_or_replaces() -> None:
+    pure = "https://f.invalid/{}-py3-none-any.whl"
+    lock = json.loads(
+        pex_lock(
+            [
+                locked("a", "1", artifact(pure.format("a-1")), requires_dists=["b<2", "Not.Here"]),
+                locked("b", "2", artifact(pure.format("b-2"))),
+            ]
+        )
+    )
+    request = Request(("a",), TARGET, lock=LOCK)
+    places = Places((), ())
+    with pytest.raises(UserError, match="no versions fit together"):
+        wheel_resolve.resolve(request, places, json.dumps(lock))
+    lock["overridden"] = ["B==2"]
+    with pytest.raises(UserError, match="not-here: "):
+        wheel_resolve.resolve(request, places, json.dumps(lock))
+    lock["excluded"] = ["not_here>=1"]
+    found = wheel_resolve.resolve(request, places, json.dumps(lock))
+    assert [str(one.parsed.version) for one in found] == ["1", "2"]
+
+
 def run_program(folder: Path, **changes: Any) -> Dict[str, Any]:
     values = {
         "requirements": ["a", "b"],
