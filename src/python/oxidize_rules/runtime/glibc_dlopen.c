@@ -312,7 +312,7 @@ WRAP(char *, dlerror)(void) {
 /* Constructors run before their library has its name. */
 WRAP(int, dladdr)(const void *address, Dl_info *info) {
     int result = CALL(dladdr)(address, info);
-    if (result == 0 || info->dli_fname == NULL || strncmp(info->dli_fname, "/proc/self/fd", 13) != 0)
+    if (result == 0 || info->dli_fname == NULL || strncmp(info->dli_fname, "/proc/", 6) != 0)
         return result;
     pthread_mutex_lock(&lock);
     for (const struct oxidize_load *load = current; load; load = load->outer)

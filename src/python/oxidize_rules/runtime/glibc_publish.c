@@ -16,13 +16,26 @@
 #define FOLDERS "$TMPDIR, /dev/shm, /tmp, /var/tmp"
 
 REAL(access);
+REAL(readlink);
+
+/* The folder of our descriptors, as others see it: a debugger that reads the dynamic linker's names
+ * would look at its own descriptors for /proc/self, and wait for ever if one is a pipe. The number
+ * comes from /proc, which may know this process by another one than getpid(). Gives the end. */
+static char *descriptors(char *path) {
+    char number[16];
+    ssize_t length = CALL(readlink)("/proc/self", number, sizeof number - 1);
+    if (length <= 0)
+        return stpcpy(path, DESCRIPTORS);
+    number[length] = '\0';
+    return stpcpy(stpcpy(stpcpy(path, "/proc/"), number), "/fd");
+}
 
 /* The dynamic linker takes a name that it has seen for the library that had it then, and kernels
  * give descriptors again. So each path is spelled in another way: "/" for a 0 and "/." for a 1 of
  * a number that counts up. Called under the lock of dlopen(). */
 static void spell(char *path, int descriptor) {
     static uint32_t count;
-    char *at = stpcpy(path, DESCRIPTORS);
+    char *at = descriptors(path);
     for (uint32_t rest = ++count; rest; rest >>= 1)
         at = stpcpy(at, rest & 1 ? "/." : "/");
     sprintf(at, "/%d", descriptor);
