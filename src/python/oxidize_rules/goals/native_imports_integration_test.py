@@ -48,11 +48,11 @@ def native() -> Packaged:
 
 
 def test_extension_modules_look_as_from_an_installation(native: Packaged, libc: str) -> None:
-    command = [native("native_small", libc), "-c", COMPARE]
-    found = output(command, env={"OXIDIZED_INTERPRETER": "1"}).split()
+    env = {"OXIDIZED_INTERPRETER": "1"}
+    found = output([native("native_small", libc), "-c", COMPARE], env=env).split()
     assert {"_cffi_backend", "markupsafe._speedups", "yaml._yaml", "lxml.etree"} <= set(found)
 
 
 def test_other_modules_come_first_as_on_disk(native: Packaged, libc: str) -> None:
-    command = [native("native_small", libc), "-c", SHADOWED]
-    assert output(command, env={"OXIDIZED_INTERPRETER": "1"}) == "True\n"
+    env = {"OXIDIZED_INTERPRETER": "1"}
+    assert output([native("native_small", libc), "-c", SHADOWED], env=env) == "True\n"
