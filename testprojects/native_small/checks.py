@@ -196,6 +196,7 @@ def main(names: list[str]) -> int:
             CHECKS[name]()
             result = "ok"
         except Exception as error:
-            result, code = f"{type(error).__name__}: {error}", 1
+            text = " / ".join(str(error).splitlines())
+            result, code = f"{type(error).__name__}: {text}", 1
         print(f"{name}: {result}", flush=True)
     return code
