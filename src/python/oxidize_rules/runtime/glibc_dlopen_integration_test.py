@@ -383,7 +383,7 @@ def test_what_is_missing_is_named(programs: Programs) -> None:
     lines = programs.same("open", "@/app/nothing.so", "open", "libnothing.so.1")
     assert len(lines) == 2
     lines = programs.run("open", "@/app/t/text.txt")
-    assert lines == ["failed @/app/t/text.txt is not a shared library for this machine, or damaged"]
+    assert lines == ["failed @/app/t/text.txt: not a shared library for this machine, or damaged"]
 
 
 def test_by_bare_name(programs: Programs) -> None:

@@ -182,7 +182,7 @@ static bool add_member(struct oxidize_load *load, uint32_t node, size_t needer, 
     struct oxidize_elf elf;
     oxidize_absolute_path(node, path, sizeof path);
     if (!open_node(&elf, node))
-        return fail(why, "%s is not a shared library for this machine, or damaged", path);
+        return fail(why, "%s: not a shared library for this machine, or damaged", path);
     void *members = grow(load->members, load->count, &load->room, sizeof *load->members);
     char *name = strdup(path);
     if (members)

@@ -1,8 +1,8 @@
 /* The virtual filesystem: what the wrapped libc functions share.
  *
- * The linker sends every reference to a function of `wrap.txt` to `__wrap_<name>` here
- * (`--wrap`), and `__real_<name>` is libc's own. A path under the image's root is answered from
- * memory, any other one goes to libc unchanged.
+ * The functions of `libc.txt` (on glibc those of `libc_gnu.txt`, too) are taken over from libc, in
+ * the way that wrap.h tells. A path under the image's root is answered from memory, any other one
+ * goes to libc's own function unchanged.
  *
  * There is no state: an open file or folder is a memfd whose modification time carries its node
  * (seconds: OXIDIZE_MTIME, nanoseconds: the node's index), so that it is recognised after dup(),
