@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import List
+from typing import Dict, List
 
 import pytest
 
@@ -150,7 +150,7 @@ def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "-Werror",
             "-Wno-unused-result",
             "-fPIE",
-            "-Wl,--wrap=syscall",
+            "-Wl,--wrap=syscall,--wrap=dlsym",
             "-Wl,-z,noexecstack",
             "-o",
             "fuzz",
@@ -168,10 +168,16 @@ def listed(*lists: str) -> List[str]:
     return [name for one in lists for name in symbol_list(one)]
 
 
-@pytest.mark.parametrize(("seed", "memfd"), [(1, "memfd"), (2, "memfd"), (3, "no-memfd")])
-def test_random_paths_as_on_disk(fuzzer: Path, seed: int, memfd: str) -> None:
+@pytest.mark.parametrize(
+    ("seed", "memfd", "environment"),
+    [(1, "memfd", {}), (2, "memfd", {}), (3, "no-memfd", {}), (4, "memfd", {"OLD_GLIBC": "1"})],
+)
+def test_random_paths_as_on_disk(
+    fuzzer: Path, seed: int, memfd: str, environment: Dict[str, str]
+) -> None:
     done = subprocess.run(
         [str(fuzzer), str(fuzzer.parent), "20000", str(seed), memfd],
+        env={**os.environ, **environment},
         capture_output=True,
         encoding="utf-8",
         errors="replace",

@@ -74,6 +74,21 @@ long __wrap_syscall(long number, const char *name, unsigned flags) {
     return -1;
 }
 
+#ifdef __GLIBC__
+/* With OLD_GLIBC in the environment, as before glibc 2.28 and 2.33: these were not in libc. */
+void *__real_dlsym(void *handle, const char *name);
+void *__wrap_dlsym(void *handle, const char *name);
+void *__wrap_dlsym(void *handle, const char *name) {
+    static const char *const newer[] = {"stat",    "stat64",  "lstat",     "lstat64",
+                                        "fstat",   "fstat64", "fstatat",   "fstatat64",
+                                        "mknod",   "mknodat", "statx"};
+    for (size_t i = 0; getenv("OLD_GLIBC") && i < sizeof newer / sizeof *newer; i++)
+        if (strcmp(name, newer[i]) == 0)
+            return NULL;
+    return __real_dlsym(handle, name);
+}
+#endif
+
 static uint64_t state;
 
 static uint32_t random_number(uint32_t below) { /* Knuth's MMIX generator */
