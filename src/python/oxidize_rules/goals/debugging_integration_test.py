@@ -78,6 +78,25 @@ def test_breakpoint_and_backtrace_by_name(program: Path) -> None:
     assert "??" not in said
 
 
+def test_backtrace_of_a_process_that_waits(program: Path, libc: str) -> None:
+    """The C library's functions can be unwound, too."""
+    if libc == "gnu":
+        pytest.skip("whether glibc's functions can be unwound is the machine's business")
+    code = "import time; print('waits', flush=True); time.sleep(100)"
+    with subprocess.Popen(
+        [str(program), "-c", code], env=INTERPRETER, stdout=subprocess.PIPE, text=True
+    ) as waiting:
+        try:
+            assert waiting.stdout is not None
+            assert waiting.stdout.readline() == "waits\n"
+            said = gdb(program, f"attach {waiting.pid}", "backtrace", "detach")
+        finally:
+            waiting.kill()
+    for name in ("clock_nanosleep", "_PyEval_EvalFrameDefault", "main"):
+        assert re.search(rf"^#\d+ .* in {name} \(", said, re.MULTILINE), said
+    assert "??" not in said
+
+
 def test_in_a_library_of_a_wheel(program: Path, tmp_path: Path) -> None:
     """A copy of the executable's tree gives gdb the files whose names the loader knows."""
     output([program, "-c", UNPACK, tmp_path], env=INTERPRETER)

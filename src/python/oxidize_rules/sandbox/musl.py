@@ -46,8 +46,7 @@ FLAGS = (
     "-O2",
     "-fomit-frame-pointer",
     "-fno-strict-aliasing",
-    "-fno-unwind-tables",
-    "-fno-asynchronous-unwind-tables",
+    "-fasynchronous-unwind-tables",  # for backtraces of a process that waits in a system call
     "-fno-stack-protector",
     "-ffunction-sections",
     "-fdata-sections",
