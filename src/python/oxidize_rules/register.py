@@ -27,11 +27,13 @@ from oxidize_rules import (  # noqa: E402 - the check above must come first
 from oxidize_rules.goals import package_binary, package_distribution, run_binary  # noqa: E402
 from oxidize_rules.util_rules import (  # noqa: E402
     component,
+    cxx_library,
     distribution,
     distribution_build,
     executable,
     fetch,
     first_party,
+    first_party_wheels,
     gcc_libraries,
     host_python,
     image,
@@ -39,6 +41,7 @@ from oxidize_rules.util_rules import (  # noqa: E402
     link,
     runtime,
     sandbox_program,
+    sdist,
     source_archive,
     static_library,
     sysroot,
@@ -49,11 +52,13 @@ from oxidize_rules.util_rules import (  # noqa: E402
 
 _RULES = (
     component,
+    cxx_library,
     distribution,
     distribution_build,
     executable,
     fetch,
     first_party,
+    first_party_wheels,
     gcc_libraries,
     host_python,
     image,
@@ -64,6 +69,7 @@ _RULES = (
     run_binary,
     runtime,
     sandbox_program,
+    sdist,
     source_archive,
     static_library,
     subsystem,

@@ -3,7 +3,8 @@
 # cc, c++, host-cc, ar, ranlib, ld and ld.lld are copies of this file (see sandbox/sysroot.py).
 #
 # It calls zig's clang and lld directly: `zig cc` would build a C library on the first link with
-# each new combination of options, and refuses some linker options. c++ has no standard library.
+# each new combination of options, and refuses some linker options. c++ has a standard library where
+# a folder `__cxx` stands beside the sysroot (see sandbox/cxx_library.py).
 #
 # Environment: OXIDIZE_SANDBOX, the folder that holds `__zig` and is written as /build in objects
 # (default: the folder that holds the sysroot).
@@ -25,7 +26,11 @@ case $tool in
 esac
 
 # Defines `architecture`, `compile`, `link_program` and `link_shared`.
-. "$bin/config.sh"
+if [ "$tool" = c++ ] && [ -f "$sandbox/__cxx/config.sh" ]; then
+  . "$sandbox/__cxx/config.sh"
+else
+  . "$bin/config.sh"
+fi
 
 if [ "$tool" = host-cc ] && [ "$architecture" != "$(uname -m)" ]; then
   if [ -z "${OXIDIZE_HOST_SYSROOT:-}" ]; then

@@ -1,6 +1,10 @@
 """What a source archive says about itself, without running any of its code.
 
-Requirements are taken from the first of these places that has them:
+    python -m oxidize_rules.sandbox.sdist_metadata ARCHIVE
+
+prints how it is built, as JSON: `requires`, `backend`, `backend_path`, `cxx` (see `BuildSystem`).
+
+Requirements of what is built are taken from the first of these places that has them:
 
 1. `PKG-INFO`, if it says of itself that every build gives the same: Metadata-Version 2.2 or newer,
    and `Requires-Dist` not `Dynamic` (PEP 643);
@@ -11,14 +15,17 @@ Requirements are taken from the first of these places that has them:
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tarfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from email.parser import BytesParser
 from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+from oxidize_rules.sandbox.errors import UserError, run
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -43,6 +50,46 @@ def read_sdist(path: str) -> SdistFacts:
     files = _metadata_files(path)
     pyproject = _pyproject(files)
     return SdistFacts(_requires(files, pyproject), _rust(files, pyproject))
+
+
+@dataclass(frozen=True)
+class BuildSystem:
+    """How a project is built (PEP 517 and 518). `cxx`: whether it has C++ sources."""
+
+    requires: Tuple[str, ...]
+    backend: str
+    backend_path: Tuple[str, ...]
+    cxx: bool
+
+
+def read_build_system(path: str) -> BuildSystem:
+    """How a `.tar.*` or `.zip` source archive wants to be built. Raises ValueError if it is none.
+
+    Without a `[build-system]` table it is setuptools' older way, as PEP 517 has it.
+    """
+    system = _table(_pyproject(_metadata_files(path)), "build-system")
+    requires = _strings(system.get("requires")) if system else ["setuptools"]
+    backend = str(system.get("build-backend") or "setuptools.build_meta:__legacy__")
+    paths = tuple(_strings(system.get("backend-path")))
+    return BuildSystem(tuple(requires), backend, paths, _has_cxx(path))
+
+
+def _has_cxx(path: str) -> bool:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return any(_is_cxx(info.filename) for info in archive.infolist())
+    with tarfile.open(path) as tar:
+        return any(_is_cxx(member.name) or _is_cython_for_cxx(tar, member) for member in tar)
+
+
+def _is_cxx(name: str) -> bool:
+    return name.endswith((".cc", ".cpp", ".cxx", ".c++", ".C", ".hpp", ".hh"))
+
+
+def _is_cython_for_cxx(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
+    """Whether a Cython module says in its head that it is to become C++."""
+    file = tar.extractfile(member) if member.isfile() and member.name.endswith(".pyx") else None
+    return file is not None and re.search(rb"language\s*=\s*c\+\+", file.read(4096)) is not None
 
 
 def _wanted(name: str) -> Optional[str]:
@@ -154,3 +201,17 @@ def _rust(files: Mapping[str, bytes], pyproject: Mapping[str, Any]) -> Optional[
         if name in RUST_BACKENDS:
             return f"it is built by {name}"
     return "it has a Cargo.toml" if "Cargo.toml" in files else None
+
+
+def main(argv: List[str]) -> None:
+    if len(argv) != 1:
+        raise UserError("usage: sdist_metadata ARCHIVE")
+    try:
+        system = read_build_system(argv[0])
+    except ValueError as error:
+        raise UserError(f"`{argv[0]}` is no usable source archive: {error}.") from None
+    print(json.dumps(asdict(system), sort_keys=True))
+
+
+if __name__ == "__main__":
+    run(main)

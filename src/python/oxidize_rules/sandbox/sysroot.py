@@ -199,8 +199,13 @@ def archive_members(data: bytes) -> Iterator[tuple[str, bytes]]:
         yield os.path.basename(name.decode().rstrip("/")), content
 
 
-def copy_archive(zig: str, source: Path, target: Path, scratch: Path) -> None:
-    """Writes an archive again, since zig names its members by paths in zig's cache."""
+def copy_archive(
+    zig: str, source: Path, target: Path, scratch: Path, *, visible: bool = False
+) -> None:
+    """Writes an archive again, since zig names its members by paths in zig's cache.
+
+    With `visible`, weak symbols in it are no longer hidden.
+    """
     members: dict[str, bytes] = {}
     for name, content in archive_members(source.read_bytes()):
         stem, suffix = os.path.splitext(name)
@@ -208,7 +213,7 @@ def copy_archive(zig: str, source: Path, target: Path, scratch: Path) -> None:
         while unique in members:
             count += 1
             unique = f"{stem}.{count}{suffix}"
-        members[unique] = with_visible_symbols(content)
+        members[unique] = with_visible_symbols(content) if visible else content
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     for name, content in members.items():
@@ -276,6 +281,11 @@ def describe(target: Target, probed: ProbedToolchain) -> dict[str, object]:
         "start_objects": [name for name in names if name.endswith(".o")],
         "libraries": [name for name in names if not name.endswith(".o")],
         "end_objects": [],
+        # What shared libraries are linked with. On musl they find libc in the program.
+        "shared_libraries": [
+            name for name in names if not name.endswith(".o") and name not in MUSL_LIBRARIES
+        ],
+        "library_dirs": ["lib"],
         "loader": MUSL_LOADER if target.libc == "musl" else None,
     }
 
@@ -292,22 +302,31 @@ def shell_config(description: dict[str, object]) -> str:
         assert isinstance(value, list)
         return [str(word) for word in value]
 
-    def in_sysroot(key: str) -> str:
-        return " ".join(f'"$sysroot/{word}"' for word in words(key))
+    def located(path: str) -> str:
+        """In the sysroot, or beside it: inputs of a sandbox begin with `__`."""
+        return f"$sandbox/{path}" if path.startswith("__") else f"$sysroot/{path}"
+
+    def quoted(key: str) -> str:
+        return " ".join(f'"{located(word)}"' for word in words(key))
 
     arguments = " ".join(
         f'"$sandbox/{word}"' if word.startswith(ZIG_LIB) else f"'{word}'"
         for word in words("compile_args")
     )
-    start, libraries = in_sysroot("start_objects"), in_sysroot("libraries")
+    start, libraries = quoted("start_objects"), quoted("libraries")
+    folders = " ".join(f'"-L{located(folder)}"' for folder in words("library_dirs"))
+    # Their own compiler-rt and libc++ are nobody else's.
+    archives = [name for name in words("shared_libraries") if name.endswith(".a")]
+    hidden = ":".join(name.rpartition("/")[2] for name in archives)
+    shared = f"-x none {quoted('shared_libraries')} -Wl,--gc-sections"
+    shared += f" -Wl,--exclude-libs,{hidden}"
     dynamic_linker = description["dynamic_linker"]
     if dynamic_linker:
         kind = f"-pie '-Wl,--dynamic-linker,{dynamic_linker}'"
         libraries = f"-Wl,--as-needed {libraries}"
-        shared = f"-x none {libraries}"
+        shared = f"-Wl,--as-needed {shared}"
     else:
-        # A shared library finds musl's functions in the program that loads it.
-        kind, shared = "-static-pie", ""
+        kind = "-static-pie"
     return f"""\
 # Written by sandbox/sysroot.py.
 architecture={str(description["target_triple"]).partition("-")[0]}
@@ -317,10 +336,10 @@ compile() {{
     {arguments} "$@" -g0
 }}
 link_program() {{
-  compile -nostdlib {kind} {start} "$@" -x none "-L$sysroot/lib" {libraries}
+  compile -nostdlib {kind} {start} "$@" -x none {folders} {libraries}
 }}
 link_shared() {{
-  compile -nostdlib "$@" "-L$sysroot/lib" {shared}
+  compile -nostdlib "$@" {folders} {shared}
 }}
 """
 
@@ -335,7 +354,8 @@ def write_sysroot(
     bin_dir.mkdir()
     for path in probed.inputs:
         if path.suffix == ".a":
-            copy_archive(zig, path, lib / path.name, scratch / "members")
+            visible = target.libc == "musl"
+            copy_archive(zig, path, lib / path.name, scratch / "members", visible=visible)
         else:
             shutil.copyfile(path, lib / path.name)
     if target.libc == "musl":

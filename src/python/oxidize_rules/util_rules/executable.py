@@ -10,7 +10,7 @@ from pants.backend.python.target_types import EntryPoint
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import Digest, FileEntry
 from pants.util.logging import LogLevel
-from pants.util.strutil import bullet_list, pluralize
+from pants.util.strutil import pluralize
 
 from oxidize_rules.binary_targets import (
     MUSL_X86_64,
@@ -52,6 +52,10 @@ from oxidize_rules.util_rules.first_party import (
     FirstPartySources,
     find_first_party_sources,
 )
+from oxidize_rules.util_rules.first_party_wheels import (
+    FirstPartyDistributionsRequest,
+    find_first_party_distributions,
+)
 from oxidize_rules.util_rules.image import IMAGE_OBJECT, ImageRequest, merge_image
 from oxidize_rules.util_rules.inittab import InittabRequest, compile_inittab
 from oxidize_rules.util_rules.link import LinkObject, LinkRequest, link_executable
@@ -62,6 +66,7 @@ from oxidize_rules.util_rules.native_libraries import (
     embed_extra_libraries,
 )
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
+from oxidize_rules.util_rules.sdist import BuildWheelRequest, build_wheel
 from oxidize_rules.util_rules.wheels import Wheel, WheelsRequest, resolve_wheels
 
 
@@ -362,12 +367,17 @@ def _check_names(where: Address, components: Iterable[Component]) -> None:
 @rule(desc="Build the executable of an `oxidized_binary` target", level=LogLevel.DEBUG)
 async def build_executable(request: ExecutableRequest) -> Executable:
     fields = request.fields
+    own = await find_first_party_distributions(
+        FirstPartyDistributionsRequest(fields.address), **implicitly()
+    )
     chosen, entry_point, sources = await concurrently(
         choose_distribution(
             BinaryDistributionRequest(fields.distribution, fields.target_triple), **implicitly()
         ),
         resolve_entry_point(ResolveEntryPointRequest(fields.entry_point), **implicitly()),
-        find_first_party_sources(FirstPartyRequest(fields.address), **implicitly()),
+        find_first_party_sources(
+            FirstPartyRequest(fields.address, own.files, own.places), **implicitly()
+        ),
     )
     distribution = await load_python_distribution(
         PythonDistributionRequest(chosen.address), **implicitly()
@@ -403,23 +413,18 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             **implicitly(),
         ),
     )
-    if wheels.sdists:
-        raise OxidizeError(
-            f"{fields.address}: these packages have no wheel that fits, and source archives are "
-            "not built yet:\n"
-            + bullet_list(
-                "; or ".join((f"{sdist.project} {sdist.version}", *sdist.ways))
-                for sdist in wheels.sdists
-            )
-            + "\nTo fix, do what is said there, or lock versions that have a fitting wheel."
-        )
+    built = await concurrently(
+        build_wheel(BuildWheelRequest(fields.address, chosen.address, floor, sdist), **implicitly())
+        for sdist in (*wheels.sdists, *own.sdists)
+    )
+    third_party = tuple(sorted((*wheels.wheels, *built), key=lambda wheel: wheel.filename))
     parts = await concurrently(
         compile_component(component, **implicitly())
         for component in (
             *(folder_component(fields, chosen.address, folder) for folder in sources.folders),
             *(
                 wheel_component(fields, chosen.address, distribution.python_version, wheel)
-                for wheel in wheels.wheels
+                for wheel in third_party
             ),
         )
     )
@@ -496,7 +501,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             distribution,
             json.loads(image.report),
             {**json.loads(native.report), "carried": native.carried},
-            wheels.wheels,
+            third_party,
             sources,
             inittab.parts.extensions,
             size,

@@ -251,34 +251,32 @@ def resolution_request(
     return json.dumps(values, sort_keys=True).encode()
 
 
-@rule(desc="Find the third-party wheels of an `oxidized_binary` target", level=LogLevel.DEBUG)
-async def resolve_wheels(request: WheelsRequest, python_setup: PythonSetup) -> Wheels:
-    closure = await transitive_targets(TransitiveTargetsRequest([request.address]), **implicitly())
-    targets = [target for target in closure.closure if target.has_field(PythonRequirementsField)]
-    if not targets:
-        return Wheels(())
-    _check_resolves(
-        request, (target[PythonRequirementResolveField] for target in targets), python_setup
-    )
-    requirements = {str(one) for target in targets for one in target[PythonRequirementsField].value}
-    lock = await _read_lock(request, python_setup)
-    content = resolution_request(
-        request, requirements, lock=lock.name, pins=lock.pins, config=lock.config
-    )
-    files = [FileContent(_REQUEST, content)]
-    if lock.json is not None:
-        files.append(FileContent(_LOCK, lock.json))
+@dataclass(frozen=True)
+class ResolutionRequest:
+    """`content` is the input of `sandbox/wheel_resolve.py`; `lock` pex's lock file, if it is that.
+
+    `where` is the target that the wheels are for; `description` what is done, for the user.
+    """
+
+    where: str
+    content: bytes
+    description: str
+    lock: Optional[bytes] = None
+
+
+@rule(level=LogLevel.DEBUG)
+async def find_wheels(request: ResolutionRequest) -> Wheels:
+    files = [FileContent(_REQUEST, request.content)]
+    if request.lock is not None:
+        files.append(FileContent(_LOCK, request.lock))
     process = await prepare_tool_process(
         sandbox_tool(
             "wheel_resolve",
             f"--request={_REQUEST}",
             f"--output={_OUTPUT}",
-            *((f"--lock={_LOCK}",) if lock.json is not None else ()),
+            *((f"--lock={_LOCK}",) if request.lock is not None else ()),
             programs=_PROGRAMS,
-            description=(
-                f"Find wheels of {pluralize(len(requirements), 'requirement')} of "
-                f"{request.address} for {request.target_triple}"
-            ),
+            description=request.description,
             input_digest=await create_digest(CreateDigest(files)),
             output_files=(_OUTPUT,),
             network=True,
@@ -286,20 +284,14 @@ async def resolve_wheels(request: WheelsRequest, python_setup: PythonSetup) -> W
         **implicitly(),
     )
     result = await execute_process(process, **implicitly())
-    raise_on_failure(result, where=str(request.address), doing="find its third-party wheels")
+    raise_on_failure(result, where=request.where, doing="find its third-party wheels")
     outputs = await get_digest_contents(result.output_digest)
     found = json.loads(outputs[0].content)
     wheels, sdists = found["wheels"], found["sdists"]
-    for one in sdists:
-        ways = "".join(f"; or {way}" for way in one["ways"])
-        logger.info(
-            f"{request.address}: no wheel of {one['project']} {one['version']} fits "
-            f"`{request.target_triple}`, so its source archive is built{ways}"
-        )
     fetched = await concurrently(
         fetch_file(
             FetchRequest(
-                where=str(request.address),
+                where=request.where,
                 filename=one["filename"],
                 urls=(one["url"],),
                 debian_path=None,
@@ -318,6 +310,39 @@ async def resolve_wheels(request: WheelsRequest, python_setup: PythonSetup) -> W
             for one, digest in zip(sdists, digests[len(wheels) :])
         ),
     )
+
+
+@rule(desc="Find the third-party wheels of an `oxidized_binary` target", level=LogLevel.DEBUG)
+async def resolve_wheels(request: WheelsRequest, python_setup: PythonSetup) -> Wheels:
+    closure = await transitive_targets(TransitiveTargetsRequest([request.address]), **implicitly())
+    targets = [target for target in closure.closure if target.has_field(PythonRequirementsField)]
+    if not targets:
+        return Wheels(())
+    _check_resolves(
+        request, (target[PythonRequirementResolveField] for target in targets), python_setup
+    )
+    requirements = {str(one) for target in targets for one in target[PythonRequirementsField].value}
+    lock = await _read_lock(request, python_setup)
+    content = resolution_request(
+        request, requirements, lock=lock.name, pins=lock.pins, config=lock.config
+    )
+    wheels = await find_wheels(
+        ResolutionRequest(
+            str(request.address),
+            content,
+            f"Find wheels of {pluralize(len(requirements), 'requirement')} of "
+            f"{request.address} for {request.target_triple}",
+            lock.json,
+        ),
+        **implicitly(),
+    )
+    for sdist in wheels.sdists:
+        ways = "".join(f"; or {way}" for way in sdist.ways)
+        logger.info(
+            f"{request.address}: no wheel of {sdist.project} {sdist.version} fits "
+            f"`{request.target_triple}`, so its source archive is built{ways}"
+        )
+    return wheels
 
 
 def rules() -> Iterable[object]:

@@ -1,0 +1,67 @@
+"""The C++ standard library for what is built from source (sandbox/cxx_library.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterable
+
+from pants.engine.fs import Digest, RemovePrefix
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from oxidize_rules.compat import (
+    collect_rules,
+    concurrently,
+    execute_process,
+    implicitly,
+    remove_prefix,
+    rule,
+)
+from oxidize_rules.util_rules.sandbox_program import raise_on_failure
+from oxidize_rules.util_rules.sysroot import SYSROOT_DIR, SysrootRequest, prepare_sysroot
+from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool
+from oxidize_rules.util_rules.zig import ZIG, ZIG_DIR, ZigToolchainRequest, prepare_zig
+
+# As an immutable input of a process, beside the sysroot.
+CXX_DIR = "__cxx"
+
+
+@dataclass(frozen=True)
+class CxxLibraryRequest:
+    sysroot: SysrootRequest
+
+
+@dataclass(frozen=True)
+class CxxLibrary:
+    """For `CXX_DIR`: the libraries, and what makes the sysroot's `c++` use them."""
+
+    digest: Digest
+
+
+@rule(desc="Build libc++", level=LogLevel.DEBUG)
+async def build_cxx_library(request: CxxLibraryRequest) -> CxxLibrary:
+    zig, sysroot = await concurrently(
+        prepare_zig(ZigToolchainRequest(), **implicitly()),
+        prepare_sysroot(request.sysroot, **implicitly()),
+    )
+    target = request.sysroot.target_triple
+    process = await prepare_tool_process(
+        sandbox_tool(
+            "cxx_library",
+            f"--zig={ZIG}",
+            f"--sysroot={SYSROOT_DIR}",
+            f"--output={CXX_DIR}",
+            programs=("sysroot",),
+            description=f"Build libc++ for {target}",
+            immutable_input_digests=FrozenDict({ZIG_DIR: zig.digest, SYSROOT_DIR: sysroot.digest}),
+            output_directories=(CXX_DIR,),
+        ),
+        **implicitly(),
+    )
+    result = await execute_process(process, **implicitly())
+    raise_on_failure(result, where=target, doing="build libc++")
+    return CxxLibrary(await remove_prefix(RemovePrefix(result.output_digest, CXX_DIR)))
+
+
+def rules() -> Iterable[Any]:
+    return collect_rules()
