@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WORK = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "oxidize_rules-benchmarks"
 LOCK = ROOT / "3rdparty/python/testprojects.lock"
+PACKAGES_LOCK = ROOT / "3rdparty/python/packages.lock"
 TRIPLES = ("musl", "gnu")
 PYINSTALLER = "pyinstaller==6.16.0"
 
@@ -48,6 +49,23 @@ def package(*addresses: str) -> list[Path]:
 def package_one(address: str) -> Path:
     (path,) = package(address)
     return path
+
+
+def prepare_environment(name: str, python: Path) -> Path:
+    """A virtual environment of `python` with the wheels of PACKAGES_LOCK; gives its `python3`.
+
+    pip compiles the bytecode as it installs.
+    """
+    venv = WORK / f"packages-{name}"
+    own = venv / "bin/python3"
+    if not (venv / "ready").exists():
+        say(f"making a virtual environment of {python} with the packages")
+        shutil.rmtree(venv, ignore_errors=True)
+        call(python, "-m", "venv", "--without-pip", venv)
+        pip = (find_python(), "-m", "pip", "--python", own)
+        call(*pip, "install", "-q", "--require-hashes", "--no-deps", "-r", PACKAGES_LOCK)
+        (venv / "ready").touch()
+    return own
 
 
 @dataclass(frozen=True)

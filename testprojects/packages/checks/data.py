@@ -11,7 +11,7 @@ from checks.registry import check, equal, in_threads, native, raises, true
 
 
 @check("sqlalchemy")
-def use_sqlalchemy() -> str:
+def use_sqlalchemy() -> None:
     import sqlalchemy as sa
     from sqlalchemy import orm
     from sqlalchemy.engine import _result_cy, _row_cy
@@ -66,7 +66,6 @@ def use_sqlalchemy() -> str:
         connection.execute(sa.text("select * from none"))
     equal(len(_collections_cy.OrderedSet([1, 2, 1])), 2)
     in_threads(lambda n: str(sa.select(City).where(City.id == n).compile(engine)))
-    return "with SQLite"
 
 
 def refuse(listening: socket.socket) -> None:

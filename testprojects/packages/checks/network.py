@@ -7,7 +7,6 @@ import datetime
 import ipaddress
 import signal
 import ssl
-import sys
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -131,7 +130,7 @@ async def grpc_with_asyncio(handlers: object) -> None:
 
 
 @check("uvloop")
-def use_uvloop() -> str:
+def use_uvloop() -> None:
     import uvloop
     from uvloop import loop as extension
 
@@ -140,7 +139,6 @@ def use_uvloop() -> str:
     with raises(ZeroDivisionError):
         uvloop.run(uvloop_failure())
     in_threads(lambda _: uvloop.new_event_loop().close())
-    return f"Python {sys.version_info.major}.{sys.version_info.minor}, libuv in the wheel"
 
 
 async def uvloop_failure() -> None:

@@ -199,7 +199,8 @@ def use_protobuf() -> str:
 
         native(_message)
         return "upb"
-    return f"{kind}: there is no musl wheel with upb" if kind == "python" else kind
+    equal(kind, "python")
+    return "in Python, since no wheel for musl has upb"
 
 
 @check("zstandard")
