@@ -268,6 +268,26 @@ def test_on_an_old_kernel_without_a_readable_file(program: Program, folder: Path
     program.check([*kernel, *as_nobody()], copy)
 
 
+def test_nothing_to_map_and_no_new_code(program: Program, folder: Path) -> None:
+    """All ways to load a library are closed: the message names each."""
+    need_root()
+    copy = folder / "program"
+    shutil.copy(program.file, copy)
+    copy.chmod(0o711)
+    kernel = confined(refuse=["memfd_create"], no_new_code=True)
+    failing: Dict[str, str] = {}
+    if program.name == "native_small" and program.libc == "musl":
+        message = (
+            "this system lets no memory become code (PR_SET_MDWE, SELinux), and there is no file "
+            "to map it from: the executable cannot be opened to be read, and the kernel has no "
+            "memfd_create()"
+        )
+        failing = dict.fromkeys(LOADING, message)
+    elif program.name == "native_small":  # temporary files remain
+        failing = dict(KERNELS["no new code"].failing)
+    program.check([*kernel, *as_nobody()], copy, **failing)
+
+
 @pytest.mark.parametrize("level", [1, 2])
 def test_with_memfd_noexec(program: Program, level: int) -> None:
     """The setting belongs to a namespace of process ids."""

@@ -36,6 +36,8 @@ static struct {
     off_t offset; /* of the content in the executable's file */
 } current = {.descriptor = -1};
 
+static bool no_new_code; /* why the last library could not be loaded */
+
 static bool is_current(int descriptor) {
     return current.descriptor != -1 && descriptor == current.descriptor;
 }
@@ -105,6 +107,7 @@ static int open_library(uint32_t index) {
 int oxidize_library_open(const char *path, int flags) {
     struct oxidize_place place;
     current.descriptor = -1;
+    no_new_code = false;
     if (!oxidize_find(AT_FDCWD, path, &place))
         return open(place.outside, flags);
     return place.node == OXIDIZE_NONE ? -1 : open_library(place.node);
@@ -139,7 +142,8 @@ static void *map_copy(void *address, size_t size, int protection, int flags, off
     memcpy(memory, current.content + at, size < rest ? size : rest);
     if (mprotect(memory, size, protection) == 0)
         return memory;
-    int error = errno; /* a system that lets no memory become code */
+    int error = errno;
+    no_new_code = error == EACCES;
     munmap(memory, size);
     errno = error;
     return MAP_FAILED;
@@ -152,6 +156,14 @@ void *oxidize_library_map(void *address, size_t size, int protection, int flags,
     if (descriptor == NO_DESCRIPTOR)
         return map_copy(address, size, protection, flags, offset);
     return mmap(address, size, protection, flags, descriptor, current.offset + offset);
+}
+
+/* For the loader's message: what errno says, or more where it would mislead. */
+const char *oxidize_library_problem(void) {
+    return no_new_code ? "this system lets no memory become code (PR_SET_MDWE, SELinux), and there "
+                         "is no file to map it from: the executable cannot be opened to be read, "
+                         "and the kernel has no memfd_create()"
+                       : strerror(errno);
 }
 
 int oxidize_library_close(int descriptor) {

@@ -39,6 +39,7 @@ ssize_t oxidize_library_read(int, void *, size_t, off_t);
 int oxidize_library_stat(int, struct stat *);
 void *oxidize_library_map(void *, size_t, int, int, int, off_t);
 int oxidize_library_close(int);
+const char *oxidize_library_problem(void);
 #define open oxidize_library_open
 #define read(fd, buf, size) oxidize_library_read(fd, buf, size, 0)
 #define pread oxidize_library_read
@@ -125,6 +126,27 @@ static inline struct symdef find_sym2(""",
 			continue;
 		}
 		struct dso *dep = load_library(wanted, p);
+""",
+    ),
+    Edit(
+        LOADER,
+        "Why a library of the image cannot be mapped is not always told by an error's number.",
+        anchor='\t\t\t"Error loading shared library %s: %m",\n\t\t\tfile);\n',
+        replacement="""\
+			"Error loading shared library %s: %s",
+			file, oxidize_library_problem());
+""",
+    ),
+    Edit(
+        LOADER,
+        "(the same)",
+        anchor="""\
+			error("Error loading shared library %s: %m (needed by %s)",
+				p->strings + p->dynv[i+1], p->name);
+""",
+        replacement="""\
+			error("Error loading shared library %s: %s (needed by %s)",
+				p->strings + p->dynv[i+1], oxidize_library_problem(), p->name);
 """,
     ),
     Edit(
