@@ -254,12 +254,13 @@ class BinaryDistributionField(StringField, AsyncFieldMixin):
 class GlibcFloorField(StringField):
     alias = "glibc_floor"
     help = help_text(
-        f"""
-        The oldest glibc that the executable must run with, such as `"2.17"`. Only for
-        `{GNU_X86_64}`.
+        """
+        The oldest glibc that the executable must run with, such as `"2.17"`. It means nothing for
+        musl.
 
-        If not defined, the floor of the distribution. The build fails, and names the symbol, if
-        something in the executable needs a newer glibc.
+        If not defined, the floor of the distribution. Only wheels up to it are chosen
+        (`manylinux_2_17`); the build fails, and names the symbol, if something in the executable
+        needs a newer glibc.
         """
     )
 

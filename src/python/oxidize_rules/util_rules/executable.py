@@ -136,18 +136,8 @@ def check_distribution(fields: OxidizedBinaryFieldSet, distribution: PythonDistr
                 f"`{fields.target_triple.value}`"
             ),
         )
-    wanted, lowest = fields.glibc_floor.value, distribution.glibc_floor
-    if wanted is None:
-        return
-    if lowest is None:
-        raise invalid_field(
-            fields.address,
-            fields.glibc_floor.alias,
-            found=f"`{wanted}`",
-            expected=f"an executable for `{distribution.target_triple}` does not use glibc",
-            remedy="remove the field, or set it for the glibc triple only",
-        )
-    if _version(wanted) < _version(lowest):
+    wanted, lowest = binary_glibc_floor(fields, distribution), distribution.glibc_floor
+    if wanted and lowest and _version(wanted) < _version(lowest):
         raise invalid_field(
             fields.address,
             fields.glibc_floor.alias,
@@ -155,6 +145,15 @@ def check_distribution(fields: OxidizedBinaryFieldSet, distribution: PythonDistr
             expected=f"its distribution {distribution.address} needs glibc {lowest} or newer",
             remedy=f"set the field to `{lowest}` or higher, or use another distribution",
         )
+
+
+def binary_glibc_floor(
+    fields: OxidizedBinaryFieldSet, distribution: PythonDistribution
+) -> Optional[str]:
+    """None on musl, whatever the field says: a target for several triples has one value of it."""
+    if distribution.glibc_floor is None:
+        return None
+    return fields.glibc_floor.value or distribution.glibc_floor
 
 
 def _version(text: str) -> Tuple[int, ...]:
@@ -264,7 +263,7 @@ def summary(
     `report` is that of `sandbox/image.py`, `native` that of `sandbox/native_libraries.py` and what
     of its `host` is `carried` inside, `size` the executable's in bytes.
     """
-    floor = fields.glibc_floor.value or distribution.glibc_floor
+    floor = binary_glibc_floor(fields, distribution)
     kinds = ", ".join(
         f"{kind} {_megabytes(count)}" for kind, count in sorted(report["total"].items()) if count
     )
@@ -389,7 +388,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
         distribution.python_version,
         has_app=bool(sources.folders),
     )
-    floor = fields.glibc_floor.value or distribution.glibc_floor
+    floor = binary_glibc_floor(fields, distribution)
     wheels, inittab = await concurrently(
         resolve_wheels(
             WheelsRequest(
