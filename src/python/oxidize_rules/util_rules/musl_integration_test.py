@@ -26,7 +26,9 @@ SOURCES = str(Path(sandbox.__file__).parents[2])
 
 HOOKS = r"""
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,6 +41,7 @@ void *oxidize_library_map(void *at, size_t size, int protection, int flags, int 
     return mmap(at, size, protection, flags, fd, from);
 }
 int oxidize_library_close(int fd) { return close(fd); }
+const char *oxidize_library_problem(void) { return strerror(errno); }
 """
 # Loads the library that its argument names, and prints what `answer()` in it returns.
 PROGRAM = r"""
