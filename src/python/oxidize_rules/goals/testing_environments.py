@@ -26,11 +26,13 @@ IMPORTS_OUTPUT = "2d711642\n"
 # Parts of glibc itself: every system with glibc has them.
 GLIBC_PARTS = ("libc", "libdl", "libm", "libpthread", "libresolv", "librt", "libutil")
 
-# sh -c READ_ONLY sh MOUNT-POINT FILES PROGRAM ARGUMENT...: in a read-only root with these files.
+# sh -c READ_ONLY sh MOUNT-POINT FILES PROGRAM ARGUMENT...: in a read-only root with these files,
+# and with /proc if they have a folder for it.
 READ_ONLY = """
 set -eu
 mount -t tmpfs tmpfs "$1"
 cp -a "$2"/. "$1"/
+if [ -d "$1/proc" ]; then mount --rbind /proc "$1/proc"; fi
 mount -o remount,ro "$1"
 root=$1
 shift 2
