@@ -108,25 +108,10 @@ static PyObject *loader_get_code(PyObject *self, PyTypeObject *type, PyObject *c
                                           (Py_ssize_t)(node->size - PYC_HEADER));
 }
 
-/* find_library() has to know the libraries in the executable: see _oxidized_ctypes.py. */
-static PyObject *amend(PyObject *loader, struct state *state, PyObject *module) {
-    PyObject *name = PyObject_GetAttr(loader, state->str_name);
-    bool other = name && PyUnicode_Check(name) &&
-                 PyUnicode_CompareWithASCIIString(name, "ctypes.util") != 0;
-    Py_XDECREF(name);
-    if (name == NULL)
-        return NULL;
-    if (other)
-        Py_RETURN_NONE;
-    PyObject *ours = PyImport_ImportModule("_oxidized_ctypes");
-    PyObject *done = ours ? PyObject_CallMethod(ours, "amend", "O", module) : NULL;
-    Py_XDECREF(ours);
-    return done;
-}
-
-/* exec_module(module): the inherited one, and what is different in an executable. */
-static PyObject *loader_exec_module(PyObject *self, PyTypeObject *type, PyObject *const *arguments,
-                                    Py_ssize_t count, PyObject *keywords) {
+/* As exec_module(module), for `ctypes.util`: its find_library() has to know the libraries in the
+ * executable (_oxidized_ctypes.py). */
+static PyObject *loader_exec_amended(PyObject *self, PyTypeObject *type, PyObject *const *arguments,
+                                     Py_ssize_t count, PyObject *keywords) {
     struct state *state = state_of_type(type);
     if (state == NULL)
         return NULL;
@@ -139,16 +124,19 @@ static PyObject *loader_exec_module(PyObject *self, PyTypeObject *type, PyObject
     if (done == NULL)
         return NULL;
     Py_DECREF(done);
-    return amend(self, state, arguments[0]);
+    PyObject *ours = PyImport_ImportModule("_oxidized_ctypes");
+    done = ours ? PyObject_CallMethod(ours, "amend", "O", arguments[0]) : NULL;
+    Py_XDECREF(ours);
+    return done;
 }
 
 static PyMethodDef loader_methods[] = {
     {"get_code", (PyCFunction)(void (*)(void))loader_get_code,
      METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
      PyDoc_STR("get_code($self, fullname, /)\n--\n\nThe module's code object, from memory.")},
-    {"exec_module", (PyCFunction)(void (*)(void))loader_exec_module,
+    {"_exec_amended", (PyCFunction)(void (*)(void))loader_exec_amended,
      METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("exec_module($self, module, /)\n--\n\nRun the module's code.")},
+     PyDoc_STR("_exec_amended($self, module, /)\n--\n\nRun the module's code, and change it.")},
     {0}};
 
 static PyType_Slot source_loader_slots[] = {
@@ -182,7 +170,15 @@ static PyObject *make_loader(struct state *state, const struct oxidize_module *r
         return NULL;
     }
     PyObject *arguments[] = {name, path};
-    return PyObject_Vectorcall(type, arguments, 2, NULL);
+    PyObject *loader = PyObject_Vectorcall(type, arguments, 2, NULL);
+    /* This one loader differs, so that no other import pays for it. */
+    if (loader && PyUnicode_CompareWithASCIIString(name, "ctypes.util") == 0) {
+        PyObject *amended = PyObject_GetAttrString(loader, "_exec_amended");
+        if (amended == NULL || PyObject_SetAttr(loader, state->str_exec_module, amended) < 0)
+            Py_CLEAR(loader);
+        Py_XDECREF(amended);
+    }
+    return loader;
 }
 
 /* What spec_from_file_location() sets beyond the constructor's work. */
