@@ -6,6 +6,7 @@ delete the folder to start afresh.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WORK = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "oxidize_rules-benchmarks"
 LOCK = ROOT / "3rdparty/python/testprojects.lock"
+# What testprojects/figures uses, and where the versions stand.
+SEVEN = ("cryptography", "lxml", "numpy", "orjson", "pandas", "psutil", "pydantic-core")
 PACKAGES_LOCK = ROOT / "3rdparty/python/packages.lock"
 TRIPLES = ("musl", "gnu")
 PYINSTALLER = "pyinstaller==6.16.0"
@@ -51,10 +54,24 @@ def package_one(address: str) -> Path:
     return path
 
 
-def prepare_environment(name: str, python: Path) -> Path:
-    """A virtual environment of `python` with the wheels of PACKAGES_LOCK; gives its `python3`.
+def pinned_packages() -> list[str]:
+    """The packages of SEVEN with PACKAGES_LOCK's versions, as pip's arguments."""
+    lines = PACKAGES_LOCK.read_text().splitlines()
+    pins = dict(line.split(" ")[0].split("==") for line in lines if "==" in line)
+    return [*(f"{name}=={pins[name]}" for name in SEVEN), "--constraint", str(_constraints(pins))]
 
-    pip compiles the bytecode as it installs.
+
+def _constraints(pins: dict[str, str]) -> Path:
+    path = WORK / "constraints.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()))
+    return path
+
+
+def prepare_environment(name: str, python: Path) -> Path:
+    """A virtual environment of `python` with the packages of SEVEN; gives its `python3`.
+
+    Nothing else is inside: pandas imports what it finds. pip compiles the bytecode.
     """
     venv = WORK / f"packages-{name}"
     own = venv / "bin/python3"
@@ -63,7 +80,7 @@ def prepare_environment(name: str, python: Path) -> Path:
         shutil.rmtree(venv, ignore_errors=True)
         call(python, "-m", "venv", "--without-pip", venv)
         pip = (find_python(), "-m", "pip", "--python", own)
-        call(*pip, "install", "-q", "--require-hashes", "--no-deps", "-r", PACKAGES_LOCK)
+        call(*pip, "install", "-q", "--only-binary", ":all:", *pinned_packages())
         (venv / "ready").touch()
     return own
 
@@ -77,13 +94,15 @@ class Peers:
     cli_onefile: Path
 
 
+@functools.lru_cache(maxsize=1)
 def find_python() -> Path:
     """Another CPython 3.13 of this machine, which the peers run on (they cannot use ours)."""
     candidates = [shutil.which("python3.13")]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates += [str(path / "bin/python3.13") for path in sorted(pyenv.glob("3.13*"))]
     for candidate in filter(None, candidates):
-        if subprocess.run([candidate, "-c", "import venv, ensurepip"]).returncode == 0:
+        tried = [candidate, "-c", "import venv, ensurepip"]
+        if subprocess.run(tried, stderr=subprocess.DEVNULL).returncode == 0:
             return Path(candidate)
     raise SystemExit("the peers need a CPython 3.13 with venv and pip: none was found on PATH")
 

@@ -4,8 +4,8 @@
 
 Our executables against virtual environments of two Pythons: the distribution's own, unpacked from
 `toolchains:python3.13-gnu` (the same version, compiler and options; glibc), and another CPython
-3.13 of the machine. Each environment has the wheels of 3rdparty/python/packages.lock, with bytecode
-compiled. Prints Markdown tables of medians from interleaved runs.
+3.13 of the machine. The environments have the same wheels as the executable (for glibc), with
+bytecode compiled. Prints Markdown tables of medians from interleaved runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 from applications import ROOT, find_python, package_one, prepare_environment, unpack_distribution
 from measure import interleave, table
 
-SEVEN = (
+MODULES = (
     "numpy",
     "pandas",
     "lxml.etree",
@@ -70,7 +70,7 @@ def measure_loader(runs: int) -> None:
 
 
 def measure_imports(runs: int) -> None:
-    for title, modules in (("import numpy", SEVEN[:1]), ("seven packages", SEVEN)):
+    for title, modules in (("import numpy", MODULES[:1]), ("seven packages", MODULES)):
         code = f"import {', '.join(modules)}"
         commands = {name: [path, "-I", "-c", code] for name, path in pythons().items()}
         samples = interleave(commands, runs=runs, env=environment())
@@ -112,7 +112,7 @@ def measure_memory(runs: int) -> None:
     for module in ("sys", "numpy"):
         for name, path in paths.items():
             rows = [output(path, "-I", "-c", MEMORY.format(module=module)) for _ in range(runs)]
-            columns = ("Rss", "RssAnon", "RssFile", "Private_Dirty", "VmHWM")
+            columns = ("Rss", "RssAnon", "RssFile", "RssShmem", "Pss", "VmHWM")
             cells = [statistics.median(row[column] for row in rows) / 1024 for column in columns]
             shown = " | ".join(f"{cell:.1f}" for cell in cells)
             print(f"| {name}: `import {module}` | {shown} |")
