@@ -35,6 +35,7 @@ from oxidize_rules.goals.testing_binaries import (
     output,
     start,
 )
+from oxidize_rules.util_rules.runtime import taken_over
 
 CHECKS = sorted((REPOSITORY / "testprojects" / "interpreter" / "checks").glob("check_*.py"))
 GLIBC_FLOOR = (2, 17)
@@ -397,7 +398,13 @@ def test_elf_is_hardened_and_stripped(elf: ELFFile) -> None:
     assert not [name for name in names if name.startswith(".debug")]
 
 
-def test_elf_exports_the_python_api_only(elf: ELFFile) -> None:
+def test_elf_exports_the_python_api_and_what_libraries_need(
+    elf: ELFFile, project: str, libc: str
+) -> None:
+    """Beside Python's API: on glibc the functions that ours take the place of, for all libraries.
+
+    On musl an executable with a loader (cli has a wheel with native code) is the C library, too.
+    """
     table = elf.get_section_by_name(".dynsym")
     assert isinstance(table, SymbolTableSection)
     exported = {
@@ -406,7 +413,19 @@ def test_elf_exports_the_python_api_only(elf: ELFFile) -> None:
         if symbol.entry.st_shndx != "SHN_UNDEF" and symbol.name
     }
     assert {"PyLong_FromLong", "PyRun_SimpleString", "Py_IncRef"} <= exported
-    assert [name for name in exported if not name.startswith(("Py", "_Py"))] == []
+    others = {name for name in exported if not name.startswith(("Py", "_Py"))}
+    if libc == "gnu":
+        _, taken_over_there = taken_over("2.17")
+        assert others <= set(taken_over_there)
+    elif project == "cli":
+        assert {"malloc", "strlen", "dlopen", "__wrap_open", "pthread_create"} <= others
+        # Nothing of the libraries that are linked in: wheels bring their own.
+        assert not [
+            name for name in others if name.startswith(("SSL_", "sqlite3_", "BZ2_", "XML_"))
+        ]
+        assert not {"inflate", "deflate", "zlibVersion", "ffi_call", "lzma_code"} & others
+    else:
+        assert others == set()
 
 
 def test_no_path_of_the_build_is_inside(packages: Packaged, project: str, libc: str) -> None:
