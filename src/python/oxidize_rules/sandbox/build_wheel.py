@@ -12,9 +12,10 @@ the program runs in):
     output              the folder that gets the wheel
     jobs                how many compilers may run at once
 
-The compiler is the sysroot's, at `__sysroot/bin` beside this folder's other inputs; the host gives
-`sh` and what POSIX has beside it. The wheel is written again with sorted members and fixed times,
-so that equal inputs give equal bytes. If the backend fails, its last lines are shown.
+The compiler is the sysroot's, at `__sysroot/bin` beside this folder's other inputs; of the host's
+programs a build finds `sh`, `make` and what POSIX has beside them (`HOST_PROGRAMS`). The wheel is
+written again with sorted members and fixed times, so that equal inputs give equal bytes. If the
+backend fails, its last lines are shown.
 """
 
 from __future__ import annotations
@@ -39,6 +40,13 @@ if TYPE_CHECKING:
 SHOWN_LINES = 40
 EPOCH = 1700000000
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+HOST_PROGRAMS = (
+    *("awk", "basename", "bash", "cat", "chmod", "cmp", "cp", "cut", "date", "diff", "dirname"),
+    *("echo", "env", "expr", "false", "find", "grep", "head", "id", "install", "ln", "ls", "make"),
+    *("mkdir", "mktemp", "mv", "od", "printf", "pwd", "readlink", "realpath", "rm", "rmdir"),
+    *("sed", "sh", "sleep", "sort", "tail", "tar", "tee", "test", "touch", "tr", "true", "uname"),
+    *("uniq", "wc", "xargs"),
+)
 # Run in the source's folder, with the build environment on the path.
 HOOK = """\
 import importlib, sys
@@ -105,6 +113,15 @@ def write_programs(folder: Path) -> None:
         path.chmod(0o755)
 
 
+def link_host_programs(folder: Path) -> None:
+    """What a build may find of the machine it runs on: no cmake, no git, no compiler."""
+    folder.mkdir()
+    for name in HOST_PROGRAMS:
+        path = shutil.which(name, path="/usr/bin:/bin")
+        if path is not None:
+            (folder / name).symlink_to(path)
+
+
 # The source
 
 
@@ -136,7 +153,7 @@ def build_variables(here: Path, environment: Path, jobs: int) -> dict[str, str]:
     home = here / "__home"
     home.mkdir(exist_ok=True)
     return {
-        "PATH": ":".join([str(environment / "bin"), *tools, str(sysroot), "/usr/bin", "/bin"]),
+        "PATH": ":".join([str(environment / "bin"), *tools, str(sysroot), str(here / "__host")]),
         "PYTHONPATH": str(environment / "lib"),
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -244,6 +261,7 @@ def main(argv: Sequence[str]) -> None:
     for wheel in request["tools"]:
         install(wheel, environment)
     write_programs(environment)
+    link_host_programs(here / "__host")
     source = unpack(request["source"], here / "__source")
     wheel = run_backend(request, source, environment, built)
     output = here / request["output"]
