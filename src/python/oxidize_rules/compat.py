@@ -28,6 +28,7 @@ if TYPE_CHECKING or CALL_BY_NAME:
     from pants.backend.python.util_rules.ancestor_files import (
         find_ancestor_files as find_ancestor_files,
     )
+    from pants.backend.python.util_rules.package_dists import generate_chroot as generate_chroot
     from pants.backend.python.util_rules.pex import create_pex as create_pex
     from pants.backend.python.util_rules.pex import create_venv_pex as create_venv_pex
     from pants.backend.python.util_rules.pex import (
@@ -87,6 +88,10 @@ else:
         PythonModuleOwnersRequest,
     )
     from pants.backend.python.util_rules.ancestor_files import AncestorFiles, AncestorFilesRequest
+    from pants.backend.python.util_rules.package_dists import (
+        DistBuildChroot,
+        DistBuildChrootRequest,
+    )
     from pants.backend.python.util_rules.pex import Pex, PexRequest, VenvPex, VenvPexProcess
     from pants.backend.python.util_rules.pex_cli import PexCliProcess
     from pants.backend.python.util_rules.pex_requirements import (
@@ -246,6 +251,9 @@ else:
 
     def find_ancestor_files(request: AncestorFilesRequest) -> Get:
         return Get(AncestorFiles, AncestorFilesRequest, request)
+
+    def generate_chroot(request: DistBuildChrootRequest, **implicit: Any) -> Get:
+        return Get(DistBuildChroot, DistBuildChrootRequest, request)
 
     def determine_resolve_pex_config(request: ResolvePexConfigRequest, **implicit: Any) -> Get:
         return Get(ResolvePexConfig, ResolvePexConfigRequest, request)

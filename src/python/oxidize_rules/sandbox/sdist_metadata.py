@@ -67,7 +67,15 @@ def read_build_system(path: str) -> BuildSystem:
 
     Without a `[build-system]` table it is setuptools' older way, as PEP 517 has it.
     """
-    system = _table(_pyproject(_metadata_files(path)), "build-system")
+    files = _metadata_files(path)
+    pyproject = _pyproject(files)
+    rust = _rust(files, pyproject)
+    if rust is not None:
+        raise UserError(
+            f"`{path}` cannot be built: {rust}, and Rust is not compiled here. To fix, use a "
+            "wheel: build it elsewhere, and name its folder in `[python-repos].find_links`."
+        )
+    system = _table(pyproject, "build-system")
     requires = _strings(system.get("requires")) if system else ["setuptools"]
     backend = str(system.get("build-backend") or "setuptools.build_meta:__legacy__")
     paths = tuple(_strings(system.get("backend-path")))

@@ -6,7 +6,7 @@ import os.path
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Optional, Tuple
 
 from pants.backend.python.target_types import PythonSourceField
 from pants.backend.python.util_rules.ancestor_files import AncestorFilesRequest
@@ -40,9 +40,15 @@ _SOURCES_TYPES = (PythonSourceField, ResourceSourceField)
 
 @dataclass(frozen=True)
 class FirstPartyRequest:
-    """The files that the target at `address` depends on, directly or not."""
+    """The files that the target at `address` depends on, directly or not.
+
+    Without those that a wheel of the team brings: `built_files` are paths in the repository,
+    `built_places` paths below source roots (see first_party_wheels.py).
+    """
 
     address: Address
+    built_files: FrozenSet[str] = frozenset()
+    built_places: FrozenSet[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -174,7 +180,7 @@ async def find_first_party_sources(request: FirstPartyRequest) -> FirstPartySour
         (file, target.address, sources.snapshot.digest)
         for target, sources in zip(targets, hydrated)
         for file in sources.snapshot.files
-        if not file.endswith(".pyi")
+        if not file.endswith(".pyi") and file not in request.built_files
     ]
     # A package whose `__init__.py` is empty has no inferred dependency on it.
     ancestors = await find_ancestor_files(
@@ -191,6 +197,8 @@ async def find_first_party_sources(request: FirstPartyRequest) -> FirstPartySour
         root = roots.path_to_root[PurePath(file)].path
         stripped = os.path.relpath(file, root)
         if address is None and stripped in origins:
+            continue
+        if stripped in request.built_places:
             continue
         origin = _Origin(root, file, address, digest)
         # Two targets may own one file, which is then one file.
@@ -225,7 +233,10 @@ async def find_first_party_sources(request: FirstPartyRequest) -> FirstPartySour
         ),
         ignored=tuple(
             sorted(
-                target.address for target in closure.closure if target.has_field(FileSourceField)
+                target.address
+                for target in closure.closure
+                if target.has_field(FileSourceField)
+                and target[FileSourceField].file_path not in request.built_files
             )
         ),
     )
