@@ -105,10 +105,8 @@ def measure_memory(runs: int) -> None:
     """What the kernel says of processes that have imported numpy, and of some that have not."""
     paths = pythons()
     print(f"### memory, MiB, medians of {runs} runs\n")
-    print(
-        "| process | resident | of it anonymous | of it from files | private and written | peak |"
-    )
-    print("|---|---:|---:|---:|---:|---:|")
+    print("| process | resident | anonymous | of files | of memfds | proportional | peak |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
     for module in ("sys", "numpy"):
         for name, path in paths.items():
             rows = [output(path, "-I", "-c", MEMORY.format(module=module)) for _ in range(runs)]
