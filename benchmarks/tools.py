@@ -7,7 +7,7 @@ wheels. "First" starts with empty caches: what a tool unpacks at its first start
 each run. The operating system's page cache is not emptied. Prints a Markdown table of medians from
 interleaved runs, with each form's size and what it leaves on disk.
 
-Nuitka compiles all modules to C, which takes an hour on two cores: only when it is asked for.
+Nuitka compiles all modules to C, which takes long: only when it is asked for.
 """
 
 from __future__ import annotations
