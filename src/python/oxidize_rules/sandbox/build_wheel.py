@@ -1,15 +1,16 @@
-"""Builds a wheel from a source archive by its own backend (PEP 517), without any network.
+"""Asks a source archive's own backend (PEP 517) what its build needs, or for the wheel itself.
 
     python -m oxidize_rules.sandbox.build_wheel REQUEST.json
 
-It runs under the interpreter that the wheel is for. REQUEST.json (paths relative to the folder that
-the program runs in):
+It runs under the interpreter that the wheel is for, and uses no network. REQUEST.json (paths
+relative to the folder that the program runs in):
 
     source              the source archive: `.tar.*`, `.zip`, or a folder
     tools               wheels of the build environment: the backend and what it needs
     backend             "setuptools.build_meta", with its object after a colon if it has one
     backend_path        folders of the source that the backend is imported from
-    output              the folder that gets the wheel
+    hook                "get_requires_for_build_wheel" or "build_wheel"
+    output              the folder that gets the wheel, or `requires.json`, a list of requirements
     jobs                how many compilers may run at once
 
 The compiler is the sysroot's, at `__sysroot/bin` beside this folder's other inputs; of the host's
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
+REQUIRES = "requires.json"
 SHOWN_LINES = 40
 EPOCH = 1700000000
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -49,16 +51,19 @@ HOST_PROGRAMS = (
 )
 # Run in the source's folder, with the build environment on the path.
 HOOK = """\
-import importlib, sys
-name, path, output, result = sys.argv[1:5]
+import importlib, json, sys
+name, path, hook, output, result = sys.argv[1:6]
 sys.path[:0] = [one for one in path.split("\\n") if one]
 module, _, attribute = name.partition(":")
 backend = importlib.import_module(module)
 for one in attribute.split(".") if attribute else ():
     backend = getattr(backend, one)
-built = backend.build_wheel(output)
+if hook == "build_wheel":
+    value = backend.build_wheel(output)
+else:
+    value = getattr(backend, hook, list)()
 with open(result, "w", encoding="utf-8") as file:
-    file.write(built)
+    json.dump(value, file)
 """
 
 
@@ -180,13 +185,14 @@ def build_variables(here: Path, environment: Path, jobs: int) -> dict[str, str]:
     }
 
 
-def run_backend(request: dict[str, Any], source: Path, environment: Path, output: Path) -> Path:
-    """The wheel that the backend built in `output`."""
+def run_backend(request: dict[str, Any], source: Path, environment: Path, output: Path) -> Any:
+    """What the hook returned: requirements, or the name of the wheel that it built in `output`."""
     here = Path.cwd()
-    result = here / "__built"
+    result = here / "__result"
     paths = "\n".join(str(source / path) for path in request["backend_path"])
+    arguments = [request["backend"], paths, request["hook"], str(output), str(result)]
     process = subprocess.run(
-        [sys.executable, "-s", "-c", HOOK, request["backend"], paths, str(output), str(result)],
+        [sys.executable, "-s", "-c", HOOK, *arguments],
         cwd=source,
         env=build_variables(here, environment, request["jobs"]),
         stdin=subprocess.DEVNULL,
@@ -196,7 +202,7 @@ def run_backend(request: dict[str, Any], source: Path, environment: Path, output
     log = process.stdout.decode(errors="replace").replace(str(here), "")
     if process.returncode != 0:
         raise UserError(explain(request, log))
-    return output / result.read_text(encoding="utf-8")
+    return json.loads(result.read_text(encoding="utf-8"))
 
 
 def explain(request: dict[str, Any], log: str) -> str:
@@ -263,10 +269,13 @@ def main(argv: Sequence[str]) -> None:
     write_programs(environment)
     link_host_programs(here / "__host")
     source = unpack(request["source"], here / "__source")
-    wheel = run_backend(request, source, environment, built)
+    returned = run_backend(request, source, environment, built)
     output = here / request["output"]
     output.mkdir(parents=True, exist_ok=True)
-    rewrite(wheel, output / wheel.name)
+    if request["hook"] == "build_wheel":
+        rewrite(built / returned, output / returned)
+    else:
+        (output / REQUIRES).write_text(json.dumps(returned) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import Dict, Mapping, Optional
+from typing import Mapping, Optional
 
 import pytest
 
@@ -41,7 +41,7 @@ def archive(path: Path, files: Mapping[str, str]) -> None:
 
 
 def build(
-    folder: Path, files: Mapping[str, str], request: Optional[Dict[str, object]] = None
+    folder: Path, files: Mapping[str, str], request: Optional[Mapping[str, object]] = None
 ) -> subprocess.CompletedProcess[str]:
     folder.mkdir()
     archive(folder / "a-1.tar.gz", {"own.py": BACKEND, **files})
@@ -50,6 +50,7 @@ def build(
         "tools": [],
         "backend": "own",
         "backend_path": ["."],
+        "hook": "build_wheel",
         "output": "out",
         "jobs": 1,
         **(request or {}),
@@ -89,6 +90,15 @@ def test_a_failed_build_shows_the_compilers_words_and_no_traceback_of_ours(tmp_p
     assert "To fix, " in done.stderr
     assert "build_wheel.py" not in done.stderr
     assert not (tmp_path / "here/out").exists()
+
+
+def test_what_a_backend_needs(tmp_path: Path) -> None:
+    hook = {"hook": "get_requires_for_build_wheel"}
+    assert build(tmp_path / "silent", {}, hook).returncode == 0
+    assert (tmp_path / "silent/out/requires.json").read_text() == "[]\n"
+    asking = BACKEND + "def get_requires_for_build_wheel(settings=None):\n    return ['ninja>=1']\n"
+    assert build(tmp_path / "asking", {"own.py": asking}, hook).returncode == 0
+    assert (tmp_path / "asking/out/requires.json").read_text() == '["ninja>=1"]\n'
 
 
 def test_no_archive(tmp_path: Path) -> None:

