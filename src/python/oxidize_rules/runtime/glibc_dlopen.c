@@ -188,6 +188,7 @@ static bool publish_all(struct oxidize_load *load) {
                      member->name, why);
             return false;
         }
+        oxidize_let_go(member->elf.bytes, member->elf.size);
     }
     return true;
 }

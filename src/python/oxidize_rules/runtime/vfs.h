@@ -62,6 +62,10 @@ OXIDIZE_HIDDEN int oxidize_open_memory(uint32_t node, int flags);
 OXIDIZE_HIDDEN int oxidize_new_memfd(const char *label, int flags);
 OXIDIZE_HIDDEN void oxidize_seal(int descriptor);
 OXIDIZE_HIDDEN bool oxidize_write_all(int descriptor, const uint8_t *bytes, uint64_t size);
+
+/* Once content of the image is copied, a large original need not stay in memory, too: its pages come
+ * from the executable's file again when they are wanted. */
+OXIDIZE_HIDDEN void oxidize_let_go(const uint8_t *content, uint64_t size);
 /* ... and a temporary file, whose name is given back in `name`. -1: no folder takes one (and with
  * `for_code`, lets it be mapped as code). */
 OXIDIZE_HIDDEN int oxidize_new_temporary(char *name, size_t size, int flags, bool for_code);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +26,8 @@
 #define SEAL_SHRINK 0x2
 #define SEAL_GROW 0x4
 #define SEAL_FUTURE_WRITE 0x10
+
+#define LARGE (1u << 20) /* bytes; below it a system call costs more than it frees */
 
 REAL(open);
 REAL(openat);
@@ -101,10 +104,21 @@ static bool mark(int descriptor, uint32_t node) {
     return futimens(descriptor, times) == 0;
 }
 
+void oxidize_let_go(const uint8_t *content, uint64_t size) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = ((uintptr_t)content + page - 1) & -page;
+    uintptr_t end = ((uintptr_t)content + size) & -page;
+    if (size >= LARGE)
+        madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
 static bool fill(int descriptor, uint32_t index, const struct oxidize_node *node) {
     const uint8_t *content = oxidize_content(node);
-    return (content == NULL || oxidize_write_all(descriptor, content, node->size)) &&
-           mark(descriptor, index);
+    if (content == NULL)
+        return mark(descriptor, index);
+    bool written = oxidize_write_all(descriptor, content, node->size);
+    oxidize_let_go(content, node->size);
+    return written && mark(descriptor, index);
 }
 
 /* Close, keep errno, and turn "no space left" into what open() may give. */
