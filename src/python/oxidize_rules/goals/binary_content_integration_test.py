@@ -351,6 +351,10 @@ def glibc_versions(file: ELFFile) -> Set[Tuple[int, ...]]:
     return versions
 
 
+# cli has a wheel with native code, the other its own.
+WITH_NATIVE_CODE = ("cli", "native_code")
+
+
 @pytest.fixture(params=PROJECTS)
 def project(request: Any) -> str:
     return str(request.param)
@@ -403,7 +407,7 @@ def test_elf_exports_the_python_api_and_what_libraries_need(
 ) -> None:
     """Beside Python's API: on glibc the functions that ours take the place of, for all libraries.
 
-    On musl an executable with a loader (cli has a wheel with native code) is the C library, too.
+    On musl an executable with a loader, for native code inside, is the C library, too.
     """
     table = elf.get_section_by_name(".dynsym")
     assert isinstance(table, SymbolTableSection)
@@ -417,7 +421,7 @@ def test_elf_exports_the_python_api_and_what_libraries_need(
     if libc == "gnu":
         _, taken_over_there = taken_over("2.17")
         assert others <= set(taken_over_there)
-    elif project == "cli":
+    elif project in WITH_NATIVE_CODE:
         assert {"malloc", "strlen", "dlopen", "__wrap_open", "pthread_create"} <= others
         # Nothing of the libraries that are linked in: wheels bring their own.
         assert not [
