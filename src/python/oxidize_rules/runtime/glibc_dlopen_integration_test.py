@@ -239,7 +239,7 @@ class Workshop:
 
     def executables(self) -> tuple[Path, Path]:
         """The harness with the runtime and the image, and alone."""
-        patterns = ("image.c", "vfs_*.c", "glibc_*.c", "elf_file.c")
+        patterns = ("image.c", "vfs_*.c", "glibc_*.c", "wrap.c", "elf_file.c")
         sources = sorted(
             str(path)
             for pattern in patterns

@@ -24,7 +24,7 @@ RUNTIME = Path(__file__).parent
 SOURCES_ROOT = RUNTIME.parents[1]
 SOURCES = (
     "glibc_names.c",
-    "glibc_real.c",
+    "wrap.c",
     "image.c",
     "vfs_descriptor.c",
     "vfs_dir.c",

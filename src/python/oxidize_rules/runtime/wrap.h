@@ -9,7 +9,7 @@
  *
  * On glibc libraries come in later, and must see ours too: it has libc's very name and is exported,
  * and the dynamic linker asks the executable first. libc's own is the next one of that name
- * (glibc_real.c). */
+ * (wrap.c). */
 #ifndef OXIDIZE_WRAP_H
 #define OXIDIZE_WRAP_H
 
