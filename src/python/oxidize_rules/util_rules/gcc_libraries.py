@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Tuple
 
 from pants.engine.fs import Digest, MergeDigests
+from pants.option.option_types import BoolOption, StrListOption
+from pants.option.subsystem import Subsystem
 from pants.util.logging import LogLevel
+from pants.util.strutil import softwrap
 
 from oxidize_rules.compat import (
     collect_rules,
@@ -24,6 +27,36 @@ from oxidize_rules.compat import (
 from oxidize_rules.util_rules.fetch import FetchRequest, fetch_file
 from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool
+
+
+class GccLibrariesSubsystem(Subsystem):
+    options_scope = "oxidize-gcc-libraries"
+    help = softwrap(
+        """
+        libstdc++ and libgcc_s in executables for glibc, for machines that have none.
+        """
+    )
+
+    embed = BoolOption(
+        default=True,
+        help=softwrap(
+            """
+            Whether executables carry these libraries where native code inside needs them (2 MB).
+            Those of the machine are used if they are there and new enough; without embedded ones
+            they have to be.
+            """
+        ),
+    )
+    urls = StrListOption(
+        default=[],
+        advanced=True,
+        help=softwrap(
+            """
+            Folders that have the Debian packages, in the order to ask, such as an own mirror's
+            `pool/main/g/gcc-10/`. Debian's pool on the mirrors of this machine's apt comes last.
+            """
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -104,13 +137,14 @@ class GccLibraryFile:
 
 
 @rule(level=LogLevel.DEBUG)
-async def take_gcc_library(library: GccLibrary) -> GccLibraryFile:
-    where = f"the run-time library {library.soname}"
+async def take_gcc_library(library: GccLibrary, options: GccLibrariesSubsystem) -> GccLibraryFile:
+    where = f"[{options.options_scope}]"
+    filename = library.package.rpartition("/")[2]
     fetched = await fetch_file(
         FetchRequest(
             where=where,
-            filename=library.package.rpartition("/")[2],
-            urls=(),
+            filename=filename,
+            urls=tuple(f"{url.rstrip('/')}/{filename}" for url in options.urls),
             debian_path=library.package,
             sha256=library.sha256,
             size=library.size,
@@ -131,17 +165,19 @@ async def take_gcc_library(library: GccLibrary) -> GccLibraryFile:
         **implicitly(),
     )
     result = await execute_process(process, **implicitly())
-    raise_on_failure(result, where=where, doing=f"take it out of {fetched.path}")
+    raise_on_failure(result, where=where, doing=f"take {library.soname} out of {fetched.path}")
     return GccLibraryFile(result.output_digest)
 
 
 @rule(desc="Get gcc's run-time libraries", level=LogLevel.DEBUG)
-async def get_gcc_libraries(request: GccLibrariesRequest) -> GccLibraries:
-    libraries = wanted_libraries(request)
+async def get_gcc_libraries(
+    request: GccLibrariesRequest, options: GccLibrariesSubsystem
+) -> GccLibraries:
+    libraries = wanted_libraries(request) if options.embed else ()
     files = await concurrently(take_gcc_library(library, **implicitly()) for library in libraries)
     merged = await merge_digests(MergeDigests(file.digest for file in files))
     return GccLibraries(merged, tuple(library.soname for library in libraries))
 
 
 def rules() -> Iterable[Any]:
-    return collect_rules()
+    return [*collect_rules(), *GccLibrariesSubsystem.rules()]
