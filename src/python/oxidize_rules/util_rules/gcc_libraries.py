@@ -61,11 +61,13 @@ class GccLibrariesSubsystem(Subsystem):
 
 @dataclass(frozen=True)
 class GccLibrary:
-    """A library in a package of Debian's archive. `glibc`: the version that it needs itself."""
+    """A library in a package of Debian's archive. `glibc`: the version that it needs itself;
+    `offers`: its newest symbol versions ("GLIBCXX_3.4.28")."""
 
     soname: str
     target_triple: str
     glibc: Tuple[int, int]
+    offers: Tuple[str, ...]
     package: str
     sha256: str
     size: int
@@ -77,6 +79,7 @@ GCC_LIBRARIES = (
         soname="libstdc++.so.6",
         target_triple="x86_64-unknown-linux-gnu",
         glibc=(2, 18),
+        offers=("CXXABI_1.3.12", "CXXABI_FLOAT128", "CXXABI_TM_1", "GLIBCXX_3.4.28"),
         package="pool/main/g/gcc-10/libstdc++6_10.2.1-6_amd64.deb",
         sha256="5c155c58935870bf3b4bfe769116841c0d286a74f59eccfd5645693ac23f06b1",
         size=492540,
@@ -86,6 +89,7 @@ GCC_LIBRARIES = (
         soname="libgcc_s.so.1",
         target_triple="x86_64-unknown-linux-gnu",
         glibc=(2, 14),
+        offers=("GCC_7.0.0",),
         package="pool/main/g/gcc-10/libgcc-s1_10.2.1-6_amd64.deb",
         sha256="e478f2709d8474165bb664de42e16950c391f30eaa55bc9b3573281d83a29daf",
         size=41400,
@@ -109,6 +113,29 @@ class GccLibraries:
 
     digest: Digest
     sonames: Tuple[str, ...]
+
+
+def is_enough(soname: str, versions: Iterable[str]) -> bool:
+    """Whether our library of that name has the symbol versions that others need of it."""
+    offers = [
+        _version(offered)
+        for library in GCC_LIBRARIES
+        if library.soname == soname
+        for offered in library.offers
+    ]
+    return all(
+        any(name == wanted and numbers >= least for name, numbers in offers)
+        for wanted, least in map(_version, versions)
+    )
+
+
+def _version(text: str) -> Tuple[str, Tuple[int, ...]]:
+    """ "GLIBCXX_3.4.28" is ("GLIBCXX", (3, 4, 28)); a name without a number stays whole."""
+    name, _, number = text.rpartition("_")
+    parts = number.split(".")
+    if name and all(part.isdigit() for part in parts):
+        return name, tuple(int(part) for part in parts)
+    return text, ()
 
 
 def wanted_libraries(request: GccLibrariesRequest) -> Tuple[GccLibrary, ...]:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from oxidize_rules.util_rules.gcc_libraries import GccLibrariesRequest, wanted_libraries
+from oxidize_rules.util_rules.gcc_libraries import (
+    GccLibrariesRequest,
+    is_enough,
+    wanted_libraries,
+)
 
 GNU = "x86_64-unknown-linux-gnu"
 
@@ -22,3 +26,13 @@ def test_a_library_above_the_floor_is_left_to_the_host() -> None:
 
 def test_other_targets_have_none() -> None:
     assert names("2.28", "libgcc_s.so.1", triple="aarch64-unknown-linux-gnu") == []
+
+
+def test_versions_that_our_libraries_have() -> None:
+    assert is_enough("libstdc++.so.6", ["CXXABI_1.3.9", "GLIBCXX_3.4", "GLIBCXX_3.4.21"])
+    assert is_enough("libgcc_s.so.1", ["GCC_3.0", "GCC_4.2.0"])
+    assert is_enough("libstdc++.so.6", [])
+    assert not is_enough("libstdc++.so.6", ["GLIBCXX_3.4.29"])
+    assert not is_enough("libstdc++.so.6", ["CXXABI_1.3.13", "GLIBCXX_3.4.21"])
+    assert not is_enough("libgcc_s.so.1", ["GCC_12.0.0"])
+    assert not is_enough("libfoo.so.1", ["FOO_1"])

@@ -52,6 +52,7 @@ from oxidize_rules.util_rules.gcc_libraries import (
     GccLibraries,
     GccLibrariesRequest,
     get_gcc_libraries,
+    is_enough,
 )
 from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
 from oxidize_rules.util_rules.sandbox_program import (
@@ -111,7 +112,7 @@ class NativeLibraries:
 
     added: Tuple[Component, ...]
     report: str
-    carried: Tuple[str, ...] = ()  # of those that the machine may have, in a newer version
+    carried: Tuple[str, ...] = ()  # of the machine's, those that our own can stand for
 
 
 @rule
@@ -250,7 +251,8 @@ async def check_native_libraries(request: NativeLibrariesRequest) -> NativeLibra
                 **implicitly(),
             )
         )
-    return NativeLibraries(tuple(added), report.content.decode(), gcc.sonames)
+    carried = tuple(name for name in gcc.sonames if is_enough(name, told_all["host"].get(name, ())))
+    return NativeLibraries(tuple(added), report.content.decode(), carried)
 
 
 def rules() -> Iterable[object]:
