@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from cli_app.commands.children import children
 from cli_app.commands.data import cities
 from cli_app.commands.db import db
 from cli_app.commands.get import get
@@ -16,7 +17,7 @@ def main() -> None:
     """A tour of what an application does: the network, a database, processes, data files."""
 
 
-for command in (cities, db, get, info, leave, pool):
+for command in (children, cities, db, get, info, leave, pool):
     main.add_command(command)
 
 

@@ -65,7 +65,7 @@ def test_hello(packages: Packaged, libc: str) -> None:
 def test_cli_help(packages: Packaged, libc: str) -> None:
     text = output([packages("cli", libc), "--help"])
     assert text.startswith("Usage: bin@target_triple=")
-    for command in ("cities", "db", "get", "info", "leave", "pool"):
+    for command in ("children", "cities", "db", "get", "info", "leave", "pool"):
         assert re.search(rf"^  {command} ", text, re.MULTILINE), text
 
 

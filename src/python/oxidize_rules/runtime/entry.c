@@ -1,89 +1,13 @@
-/* What runs: the interpreter, a module, a function; and when the executable is started again by
- * multiprocessing, the interpreter in any case. */
+/* Running what was decided on, to the end of the process: the interpreter, a module, a function. */
 #define PY_SSIZE_T_CLEAN
 #include "start.h"
 
 #include <signal.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "image_access.h"
-
-#define INTERPRETER_VARIABLE "OXIDIZED_INTERPRETER"
-
-/* multiprocessing starts its helpers as `<sys.executable> <interpreter flags> -c 'from
- * multiprocessing.<...> import <...>' ...`: spawned children, the fork server, the resource
- * tracker. */
-static bool is_multiprocessing(int argc, char **argv) {
-    static const char start[] = "from multiprocessing.";
-    for (int i = 1; i + 1 < argc && argv[i][0] == '-'; i++) {
-        if (strcmp(argv[i], "-c") == 0)
-            return strncmp(argv[i + 1], start, sizeof start - 1) == 0;
-        if (argv[i][1] == '-' || argv[i][1] == '\0' || argv[i][1] == 'm')
-            return false;
-        if (strcmp(argv[i], "-X") == 0 || strcmp(argv[i], "-W") == 0)
-            i++;
-    }
-    return false;
-}
-
-/* The variable is taken out of the environment: it is meant for this process, not for other
- * oxidized applications that it may start. */
-static bool interpreter_wanted(void) {
-    const char *value = getenv(INTERPRETER_VARIABLE);
-    bool wanted = value && strcmp(value, "1") == 0;
-    if (wanted)
-        unsetenv(INTERPRETER_VARIABLE);
-    return wanted;
-}
-
-static void set_environment(void) {
-    const struct oxidize_setting *setting;
-    for (uint32_t i = 0; (setting = oxidize_setting_at(i)) != NULL; i++) {
-        const char *key = oxidize_string(setting->key);
-        if (strncmp(key, "env.", 4) == 0)
-            setenv(key + 4, oxidize_string(setting->value), 0);
-    }
-}
-
-/* Put the settings' arguments behind the program's name. The array lives as long as the process. */
-static void insert_arguments(struct oxidize_start *start) {
-    uint32_t cursor = 0;
-    int extra = 0, at = 1;
-    while (oxidize_next_setting("argv", &cursor))
-        extra++;
-    if (extra == 0 || start->argc < 1)
-        return;
-    char **all = calloc((size_t)(start->argc + extra) + 1, sizeof *all);
-    if (all == NULL)
-        return;
-    all[0] = start->argv[0];
-    const char *argument;
-    for (cursor = 0; (argument = oxidize_next_setting("argv", &cursor)) != NULL;)
-        all[at++] = (char *)argument;
-    for (int i = 1; i < start->argc; i++)
-        all[at++] = start->argv[i];
-    start->argc = at;
-    start->argv = all;
-}
-
-void oxidize_decide(struct oxidize_start *start, int argc, char **argv) {
-    const char *kind = oxidize_setting("entry.kind", "interpreter");
-    bool application = strcmp(kind, "module") == 0 || strcmp(kind, "function") == 0;
-    if (!application && strcmp(kind, "interpreter") != 0)
-        oxidize_bad_setting("entry.kind", kind, "interpreter, module or function");
-    *start = (struct oxidize_start){argc, argv, OXIDIZE_INTERPRETER};
-    set_environment();
-    if (is_multiprocessing(argc, argv) || (application && interpreter_wanted()))
-        return;
-    if (application)
-        start->mode = OXIDIZE_APPLICATION;
-    insert_arguments(start);
-}
-
-/* --- running the entry point -------------------------------------------------------------- */
 
 static PyObject *attribute(PyObject *object, const char *name) {
     return object ? PyObject_GetAttrString(object, name) : NULL;

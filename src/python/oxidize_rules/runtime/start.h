@@ -18,7 +18,12 @@ struct oxidize_start {
     enum oxidize_mode mode;
 };
 
-/* Decide what runs (entry.c). Ends the process on a setting that makes no sense. */
+/* Tells what the executable is to be: "1" the interpreter inside; "0" the application, as are its
+ * children; the path of an executable: a child of it that is called as `python3` is an interpreter
+ * (decide.c). */
+#define OXIDIZE_INTERPRETER_VARIABLE "OXIDIZED_INTERPRETER"
+
+/* Decide what runs (decide.c). Ends the process on a setting that makes no sense. */
 void oxidize_decide(struct oxidize_start *start, int argc, char **argv);
 
 /* Initialize Python (config.c). Ends the process on failure. */

@@ -1,0 +1,80 @@
+/* Children that get an environment of the caller's making.
+ *
+ * An application's children are told by OXIDIZED_INTERPRETER that sys.executable is a Python
+ * (decide.c). `subprocess.run([sys.executable, "-c", ...], env={...})` would take it away from
+ * them, so it is put back into the environment of just those that start the executable itself. */
+#define PY_SSIZE_T_CLEAN
+#include "start.h"
+
+#include <alloca.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "wrap.h"
+
+static bool has_variable(char *const *environment, size_t *count) {
+    size_t length = strlen(OXIDIZE_INTERPRETER_VARIABLE);
+    bool found = false;
+    for (*count = 0; environment && environment[*count]; ++*count) {
+        const char *entry = environment[*count];
+        found |= strncmp(entry, OXIDIZE_INTERPRETER_VARIABLE, length) == 0 && entry[length] == '=';
+    }
+    return found;
+}
+
+/* The variable's entry in our own environment, if `path` is what it names and the child's
+ * environment, of `*count` entries, has none. */
+static char *entry_to_add(const char *path, char *const *environment, size_t *count) {
+    char *own = getenv(OXIDIZE_INTERPRETER_VARIABLE);
+    if (own == NULL || *own != '/' || path == NULL || strcmp(path, own) != 0)
+        return NULL;
+    if (has_variable(environment, count))
+        return NULL;
+    return own - strlen(OXIDIZE_INTERPRETER_VARIABLE) - 1;
+}
+
+/* `all` has room for two more than the `count` entries of `environment`. */
+static char **with_entry(char **all, char *const *environment, size_t count, char *entry) {
+    if (count)
+        memcpy(all, environment, count * sizeof *all);
+    all[count] = entry;
+    all[count + 1] = NULL;
+    return all;
+}
+
+/* On the stack: this may be the child of a fork in a program with threads. */
+#define AMEND(path, environment)                                                                   \
+    do {                                                                                           \
+        size_t count = 0;                                                                          \
+        char *entry = entry_to_add(path, environment, &count);                                     \
+        if (entry)                                                                                 \
+            environment = with_entry(alloca((count + 2) * sizeof entry), environment, count,       \
+                                     entry);                                                       \
+    } while (0)
+
+REAL(execve);
+WRAP(int, execve)(const char *path, char *const arguments[], char *const environment[]) {
+    AMEND(path, environment);
+    return CALL(execve)(path, arguments, environment);
+}
+
+REAL(posix_spawn);
+WRAP(int, posix_spawn)
+(pid_t *restrict pid, const char *restrict path, const posix_spawn_file_actions_t *actions,
+ const posix_spawnattr_t *restrict attributes, char *const arguments[restrict],
+ char *const environment[restrict]) {
+    AMEND(path, environment);
+    return CALL(posix_spawn)(pid, path, actions, attributes, arguments, environment);
+}
+
+REAL(posix_spawnp);
+WRAP(int, posix_spawnp)
+(pid_t *restrict pid, const char *restrict path, const posix_spawn_file_actions_t *actions,
+ const posix_spawnattr_t *restrict attributes, char *const arguments[restrict],
+ char *const environment[restrict]) {
+    AMEND(path, environment);
+    return CALL(posix_spawnp)(pid, path, actions, attributes, arguments, environment);
+}
