@@ -29,6 +29,7 @@ from pants.util.frozendict import FrozenDict
 from pants.util.strutil import help_text, softwrap
 
 from oxidize_rules.compat import EnvironmentField
+from oxidize_rules.sandbox.content import is_glob
 from oxidize_rules.sandbox.errors import UserError
 from oxidize_rules.sandbox.settings import ALLOCATORS, config_value
 
@@ -117,6 +118,43 @@ class BinaryResolveField(PythonResolveField):
 
         If not defined, will default to `[python].default_resolve`. All dependencies must use the
         same resolve.
+        """
+    )
+
+
+class _ModuleGlobsField(StringSequenceField):
+    """A list of module globs, as `sandbox/content.py` has them."""
+
+    @classmethod
+    def compute_value(
+        cls, raw_value: Optional[Iterable[str]], address: Address
+    ) -> Optional[Tuple[str, ...]]:
+        value = super().compute_value(raw_value, address)
+        for glob in value or ():
+            if not is_glob(glob):
+                raise invalid_field(
+                    address,
+                    cls.alias,
+                    found=f"a list with {glob!r}",
+                    expected=(
+                        "it must have names of modules, in which `*` and `?` stand for characters "
+                        "of one name and `**` for any names"
+                    ),
+                    remedy="write it with dots, such as `email.mime`, `*.tests` or `**.tests`",
+                )
+        return value
+
+
+class IncludeStdlibField(_ModuleGlobsField):
+    alias = "include_stdlib"
+    help = help_text(
+        """
+        The modules of the standard library that go in, as globs: `email`, `encodings.*`. A package
+        means all that is in it, data files, too.
+
+        With `"*"` in the list: the ordinary modules, and those others that it names. Left out by
+        default are CPython's own tests (`test`, ...), `ensurepip`, `idlelib` and `turtledemo`; with
+        `include_stdlib=["*", "test"]` the tests go in.
         """
     )
 
@@ -448,6 +486,7 @@ class OxidizedBinaryTarget(Target):
         OutputPathField,
         EnvironmentField,
         RestartableField,
+        IncludeStdlibField,
         IncludeSourcesField,
         ExcludeExtensionsField,
         IncludeExtensionsField,
@@ -503,6 +542,7 @@ class OxidizedBinaryFieldSet(PackageFieldSet, RunFieldSet):
     resolve: BinaryResolveField
     output_path: OutputPathField
     environment: EnvironmentField
+    include_stdlib: IncludeStdlibField
     include_sources: IncludeSourcesField
     exclude_extensions: ExcludeExtensionsField
     include_extensions: IncludeExtensionsField

@@ -2,8 +2,8 @@
 
     python -m oxidize_rules.sandbox.component --name NAME --root ROOT --input PATH --kind KIND
         --optimization 0|1|2 --sources yes|no --machine x86_64|aarch64
-        [--path-entry FOLDER] [--exclude GLOB...] [--strict] --output payload.o
-        --manifest manifest.json [--native native.json]
+        [--path-entry FOLDER] [--exclude GLOB...] [--leave-out MODULES... [--only MODULES...]]
+        [--strict] --output payload.o --manifest manifest.json [--native native.json]
 
 A component is the standard library, one wheel, or one first-party folder. Its files are laid out
 as an installation has them, below ROOT in the image: `x.py` and `__pycache__/x.<tag>.pyc`, compiled
@@ -20,8 +20,9 @@ native.json has what the manifest tells of native files (`component`, `native`),
 whether one is a library for the machine. Steps that look at libraries read it alone.
 
 GLOBs are relative to the input; one that matches a folder leaves out all below it; `*` stays
-within a folder's name, `**/` stands for any folders. The manifest's format is told in
-`docs/design.md`.
+within a folder's name, `**/` stands for any folders. MODULES are globs of modules, as
+`sandbox/content.py` has them, for a `stdlib`: without `--only`, those that `--leave-out` means stay
+out; with it, only what both mean goes in. The manifest's format is told in `docs/design.md`.
 """
 
 from __future__ import annotations
@@ -54,26 +55,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 IMAGE_ROOT = "/.oxidized"
 KINDS = ("stdlib", "wheel", "tree", "folder")
-
-# What of an installed standard library no executable has a use for: the build's left-overs, tests,
-# programs of their own, and packages that need files or libraries that are not in the image.
-STDLIB_EXCLUDES = (
-    "config-*",
-    "ensurepip",
-    "idlelib",
-    "lib-dynload",
-    "lib2to3/tests",
-    "site-packages",
-    "test",
-    "turtledemo",
-    "ctypes/test",
-    "distutils/tests",
-    "sqlite3/test",
-    "tkinter/test",
-    "unittest/test",
-    "__phello__",
-    "__hello__.py",
-)
 
 # Names whose use at a module's top level means that the names it binds cannot be read off its code.
 _DYNAMIC_NAMES = {"exec", "globals", "locals", "modules", "vars", "__dict__", "__getattr__"}
@@ -130,6 +111,26 @@ def _expression(pattern: str) -> str:
     pieces = re.split(r"(\*\*/|\*|\?)", pattern.rstrip("/"))
     special = {"**/": "(?:[^/]+/)*", "*": "[^/]*", "?": "[^/]"}
     return "(?:" + "".join(special.get(piece, re.escape(piece)) for piece in pieces) + ")"
+
+
+def stdlib_exclusion(
+    folder: str, left_out: Sequence[str], only: Sequence[str]
+) -> Callable[[str], bool]:
+    """What `--leave-out` and `--only` say of the standard library's files and folders."""
+    from oxidize_rules.sandbox.content import STDLIB_REFUSE, module_matcher, place, select
+
+    matches = module_matcher(left_out)
+    if not only:
+        refused = exclusion(STDLIB_REFUSE)
+        return lambda path: refused(path) or matches(path) or matches(place(path))
+    files = [
+        os.path.relpath(os.path.join(parent, name), folder)
+        for parent, _, names in os.walk(folder)
+        for name in names
+    ]
+    chosen = select([file for file in files if matches(place(file))], only)
+    chosen |= {file[:at] for file in chosen for at, sign in enumerate(file) if sign == "/"}
+    return lambda path: path not in chosen
 
 
 # Bytecode
@@ -443,7 +444,7 @@ def main(argv: Sequence[str]) -> None:
         ),
         defaults={"kind": "", "path-entry": "\0", "native": ""},
         flags=("strict",),
-        lists=("exclude",),
+        lists=("exclude", "leave-out", "only"),
     )
     one = options.one
     source = one["input"]
@@ -458,7 +459,10 @@ def main(argv: Sequence[str]) -> None:
     component = Component()
     more: dict[str, object] = {"kind": kind}
     wheel = None
-    excluded = exclusion([*(STDLIB_EXCLUDES if kind == "stdlib" else ()), *options.many["exclude"]])
+    only = options.many["only"]
+    excluded = exclusion(options.many["exclude"])
+    if kind == "stdlib":
+        excluded = stdlib_exclusion(source, options.many["leave-out"], only)
     if kind == "wheel":
         from oxidize_rules.sandbox.wheel import installed_record, read_wheel
 
@@ -478,7 +482,7 @@ def main(argv: Sequence[str]) -> None:
         for file in inputs:
             file.path = f"{root}/{file.path}" if root else file.path
     inputs = [file for file in inputs if "__pycache__" not in file.path.split("/")]
-    if kind == "stdlib":
+    if kind == "stdlib" and not only:
         check_stdlib(source, [file.path for file in inputs])
 
     failures = component.add_modules(

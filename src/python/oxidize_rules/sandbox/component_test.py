@@ -494,13 +494,27 @@ def test_an_incomplete_standard_library_is_refused(tmp_path: Path) -> None:
     write(
         source, {"_sysconfigdata_x.py": "", "test/a.py": "", "site-packages/b.py": "", "c.py": ""}
     )
-    built = build(tmp_path, source, kind="stdlib", root="lib")
+    built = build(tmp_path, source, "--leave-out", "test", kind="stdlib", root="lib")
     assert {path for path in built.files if path.endswith(".py")} == {
         "lib/_sysconfigdata_x.py",
         "lib/c.py",
         "lib/os.py",
     }
     assert built.manifest["names"] == {}
+
+
+def test_what_the_standard_library_leaves_out_can_be_taken_alone(tmp_path: Path) -> None:
+    files = ("os.py", "test/__init__.py", "test/a.py", "test/b/x.txt", "email/test/c.py", "idle.py")
+    source = write(tmp_path / "in", dict.fromkeys(files, ""))
+    arguments = ("--leave-out", "test", "email.test", "--only")
+    tests = build(tmp_path, source, *arguments, "test", "os", kind="stdlib", root="lib")
+    assert {path for path in tests.files if not path.endswith(".pyc")} == {
+        *("lib/test/__init__.py", "lib/test/a.py", "lib/test/b/x.txt")
+    }
+    part = build(tmp_path, source, *arguments, "test.b", "email", kind="stdlib", root="lib")
+    assert {path for path in part.files if not path.endswith(".pyc")} == {
+        *("lib/test/__init__.py", "lib/test/b/x.txt", "lib/email/test/c.py")
+    }
 
 
 @pytest.mark.parametrize(

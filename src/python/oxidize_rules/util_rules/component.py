@@ -38,6 +38,7 @@ from oxidize_rules.compat import (
     merge_digests,
     rule,
 )
+from oxidize_rules.sandbox.content import left_out
 from oxidize_rules.util_rules.distribution import (
     PythonDistributionRequest,
     load_python_distribution,
@@ -51,11 +52,16 @@ from oxidize_rules.util_rules.sandbox_program import (
 )
 
 # Modules of `oxidize_rules.sandbox` that make up the component program.
-_PROGRAM = ("component", "elf_object", "elf_reader", "native_file", "options", "tree", "wheel")
+_PROGRAM = (
+    *("component", "content", "elf_object", "elf_reader", "native_file", "options", "tree"),
+    "wheel",
+)
 _INPUT = "__input"
 PAYLOAD_OBJECT = "payload.o"
 _MANIFEST = "manifest.json"
 NATIVE_FILE = "native.json"
+# The components of the standard library: what an executable has by default, and what it asked for.
+STDLIB, STDLIB_EXTRA = "stdlib", "stdlib-extra"
 # Of `oxidize_rules.runtime`: what the runtime has in Python. They lie beside the standard library.
 RUNTIME_MODULES = ("_oxidized_ctypes.py",)
 
@@ -81,6 +87,7 @@ class ComponentRequest:
     `input` holds the component's files at `path`. `root` is their place in the image, `path_entry`
     the folder of the image that module names begin at. For messages: `what` the component is,
     `where` (an address) it is needed, and the folder that `input` stands for, `shown_as`.
+    Of a standard library: the module globs of what to `leave_out`, or of that to take `only` these.
     """
 
     distribution: Address
@@ -96,7 +103,8 @@ class ComponentRequest:
     where: str
     shown_as: str = ""
     strict: bool = False
-    exclude: Tuple[str, ...] = ()
+    leave_out: Tuple[str, ...] = ()
+    only: Tuple[str, ...] = ()
 
 
 def library_component(
@@ -141,11 +149,16 @@ class Component:
 
 @dataclass(frozen=True)
 class StdlibRequest:
-    """The standard library of a distribution: the same for all of its binaries."""
+    """The standard library of a distribution: the same for all of its binaries.
+
+    With `only`: no more than what these module globs mean of what is left out by default, as a
+    component beside the other.
+    """
 
     distribution: Address
     optimization: int
     sources: bool
+    only: Tuple[str, ...] = ()
 
 
 @rule(desc="Compile one component", level=LogLevel.DEBUG)
@@ -167,7 +180,8 @@ async def compile_component(request: ComponentRequest) -> Component:
                 *("--optimization", str(request.optimization)),
                 *("--sources", "yes" if request.sources else "no"),
                 *("--machine", python.target_machine),
-                *(("--exclude", *request.exclude) if request.exclude else ()),
+                *(("--leave-out", *request.leave_out) if request.leave_out else ()),
+                *(("--only", *request.only) if request.only else ()),
                 *(("--strict",) if request.strict else ()),
                 *("--output", PAYLOAD_OBJECT),
                 *("--manifest", _MANIFEST),
@@ -224,19 +238,18 @@ async def compile_stdlib(request: StdlibRequest) -> Component:
     return await compile_component(
         ComponentRequest(
             distribution=request.distribution,
-            name="stdlib",
+            name=STDLIB_EXTRA if request.only else STDLIB,
             kind="stdlib",
-            input=stdlib,
+            input=distribution.stdlib if request.only else stdlib,
             path=distribution.stdlib_path,
             root=root,
             path_entry=root,
             optimization=request.optimization,
             sources=request.sources,
-            what="the standard library",
+            what="more of the standard library" if request.only else "the standard library",
             where=str(request.distribution),
-            exclude=tuple(
-                sorted({package.replace(".", "/") for package in distribution.test_packages})
-            ),
+            leave_out=left_out(distribution.test_packages),
+            only=request.only,
         ),
         **implicitly(),
     )

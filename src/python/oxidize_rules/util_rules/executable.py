@@ -27,6 +27,7 @@ from oxidize_rules.compat import (
     resolve_unparsed_address_inputs,
     rule,
 )
+from oxidize_rules.sandbox import content
 from oxidize_rules.subsystem import OxidizeSubsystem
 from oxidize_rules.target_type_rules import ResolveEntryPointRequest, resolve_entry_point
 from oxidize_rules.util_rules import native_libraries
@@ -430,10 +431,26 @@ async def build_executable(request: ExecutableRequest) -> Executable:
     stdlib = await compile_stdlib(
         StdlibRequest(chosen.address, _optimization(fields), _sources(fields)), **implicitly()
     )
+    if content.is_restricted(fields.include_stdlib.value):
+        raise invalid_field(
+            fields.address,
+            fields.include_stdlib.alias,
+            found='a list without `"*"`',
+            expected="an executable has at least the ordinary modules for now",
+            remedy='put `"*"` into the list',
+        )
+    asked = content.naming(fields.include_stdlib.value)
+    more_stdlib: Tuple[Component, ...] = ()
+    if content.wants_any(asked, content.left_out(distribution.test_packages)):
+        more = await compile_stdlib(
+            StdlibRequest(chosen.address, _optimization(fields), _sources(fields), only=asked),
+            **implicitly(),
+        )
+        more_stdlib = (more,)
     extra = await embed_extra_libraries(
         ExtraLibrariesRequest(fields.native_libraries, chosen.address), **implicitly()
     )
-    found = (*parts, *((extra.component,) if extra.component else ()), stdlib)
+    found = (*parts, *((extra.component,) if extra.component else ()), stdlib, *more_stdlib)
     native = await check_native_libraries(
         NativeLibrariesRequest(
             fields.address,
