@@ -172,6 +172,22 @@ class IncludeSourcesField(BoolField):
     )
 
 
+class CompressField(BoolField):
+    alias = "compress"
+    default = True
+    help = help_text(
+        f"""
+        Whether the `.py` files inside are stored compressed, which makes them about a quarter of
+        their size.
+
+        Each is decompressed when it is opened, in memory: by tracebacks, `inspect` and whoever
+        reads it. Imports read bytecode, which is stored as it is, so they take as long as before;
+        so do data files and native libraries. Choose `False` for an executable that is compressed
+        as a whole afterwards. See also the `{IncludeSourcesField.alias}` field.
+        """
+    )
+
+
 class BytecodeOptimizationField(IntField):
     alias = "bytecode_optimization"
     default = 0
@@ -488,6 +504,7 @@ class OxidizedBinaryTarget(Target):
         RestartableField,
         IncludeStdlibField,
         IncludeSourcesField,
+        CompressField,
         ExcludeExtensionsField,
         IncludeExtensionsField,
         NativeLibrariesField,
@@ -544,6 +561,7 @@ class OxidizedBinaryFieldSet(PackageFieldSet, RunFieldSet):
     environment: EnvironmentField
     include_stdlib: IncludeStdlibField
     include_sources: IncludeSourcesField
+    compress: CompressField
     exclude_extensions: ExcludeExtensionsField
     include_extensions: IncludeExtensionsField
     native_libraries: NativeLibrariesField

@@ -83,13 +83,22 @@ uint32_t oxidize_find_child(uint32_t directory, const char *name, size_t length)
     return OXIDIZE_NONE;
 }
 
-const uint8_t *oxidize_content(const struct oxidize_node *node) {
+/* Where a file stands in its payload. */
+static const uint8_t *stored_at(const struct oxidize_node *node) {
     if (node == NULL || node->kind != OXIDIZE_FILE || node->payload >= oxidize_image.payload_count)
         return NULL;
     const uint8_t *entry = base() + oxidize_image.payloads_at + node->payload * sizeof(int64_t);
     int64_t distance;
     memcpy(&distance, entry, sizeof distance);
     return entry + distance + node->offset;
+}
+
+const uint8_t *oxidize_content(const struct oxidize_node *node) {
+    return node && node->stored == 0 ? stored_at(node) : NULL;
+}
+
+const uint8_t *oxidize_compressed(const struct oxidize_node *node) {
+    return node && node->stored ? stored_at(node) : NULL;
 }
 
 const struct oxidize_module *oxidize_find_module(const char *name, size_t length) {

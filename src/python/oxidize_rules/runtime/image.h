@@ -32,9 +32,10 @@ struct oxidize_node {
     uint32_t first_child; /* directory: children are consecutive nodes, sorted by name */
     uint32_t child_count;
     uint32_t payload;     /* file: index into payloads */
-    uint32_t reserved;    /* 0 */
-    uint64_t offset;      /* file: where its content starts in the payload */
-    uint64_t size;        /* file: bytes */
+    uint32_t stored;      /* file: bytes in the payload, where it stands in zlib's format (RFC 1950);
+                             0: it stands there as it is. Sources only, never what is loaded. */
+    uint64_t offset;      /* file: where it starts in the payload */
+    uint64_t size;        /* file: bytes of its content */
 };
 
 enum oxidize_module_flags { OXIDIZE_PACKAGE = 1, OXIDIZE_EXTENSION = 2 };

@@ -26,8 +26,11 @@ uint32_t oxidize_find_path(const char *path, size_t length);
 /* The child of that name in a directory, or OXIDIZE_NONE. */
 uint32_t oxidize_find_child(uint32_t directory, const char *name, size_t length);
 
-/* First byte of a file's content (`node->size` bytes), or NULL where it has none. */
+/* First byte of a file's content (`node->size` bytes); NULL where it has none, or is compressed. */
 const uint8_t *oxidize_content(const struct oxidize_node *node);
+
+/* First byte of a compressed file's `node->stored` bytes in the payload; NULL for all others. */
+const uint8_t *oxidize_compressed(const struct oxidize_node *node);
 
 /* The importable module of that dotted name, or NULL. */
 const struct oxidize_module *oxidize_find_module(const char *name, size_t length);

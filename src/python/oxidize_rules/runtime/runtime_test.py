@@ -26,6 +26,7 @@ SOURCES = (
     "glibc_names.c",
     "wrap.c",
     "image.c",
+    "vfs_content.c",
     "vfs_descriptor.c",
     "vfs_dir.c",
     "vfs_file.c",
@@ -34,7 +35,7 @@ SOURCES = (
     "vfs_stat.c",
 )
 TREE = {
-    "app/pkg/a.py": b"value = 1\n",
+    "app/pkg/a.py": b"".join(b"value_%d = %d\n" % (i, i * i * 7919) for i in range(400)),
     "app/pkg/data.txt": b"text" * 1000,
     "app/pkg/empty": b"",
     "app/pkg/deep/deeper/x": b"x",
@@ -67,7 +68,14 @@ def sandbox(program: str, *arguments: str) -> None:
     )
 
 
-def make_image(folder: Path) -> List[str]:
+def zlib(folder: Path) -> bool:
+    """Whether the compiler finds a zlib to link with."""
+    (folder / "zlib.c").write_text("int uncompress(); int main(void) { return !uncompress; }\n")
+    command = [*compiler(), "-o", "zlib", "zlib.c", "-lz"]
+    return subprocess.run(command, cwd=folder, capture_output=True).returncode == 0
+
+
+def make_image(folder: Path, *, compress: bool) -> List[str]:
     """The tree under `folder/.oxidized`, and its image as objects; returns their paths."""
     inputs = folder / "input"
     for name, content in TREE.items():
@@ -89,6 +97,8 @@ def make_image(folder: Path) -> List[str]:
         "0",
         "--sources",
         "yes",
+        "--compress",
+        "yes" if compress else "no",
         "--machine",
         "x86_64",
         "--output",
@@ -123,7 +133,7 @@ def make_image(folder: Path) -> List[str]:
 
 def lay_out(folder: Path, manifest: Path) -> None:
     """On disk what the manifest says is in the image; compiled files with content of that size."""
-    for name, _, size, executable, _ in json.loads(manifest.read_text())["files"]:
+    for name, _, size, executable, *_ in json.loads(manifest.read_text())["files"]:
         path = folder / ".oxidized" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"-" * size)
@@ -131,37 +141,45 @@ def lay_out(folder: Path, manifest: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fuzzers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `vfs_fuzz`, and where there is a zlib with `inflate_fuzz`, and the tree."""
     command = compiler()
     folder: Path = tmp_path_factory.mktemp("vfs")
-    objects = make_image(folder)
+    compress = zlib(folder)
+    objects = make_image(folder, compress=compress)
     lay_out(folder, folder / "m.json")
     environment = {
         **os.environ,
         "ZIG_GLOBAL_CACHE_DIR": str(folder / "zig"),
         "ZIG_LOCAL_CACHE_DIR": str(folder / "zig"),
     }
-    subprocess.run(
-        [
-            *command,
-            "-std=c11",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-Wno-unused-result",
-            "-fPIE",
-            "-Wl,--wrap=syscall,--wrap=dlsym",
-            "-Wl,-z,noexecstack",
-            "-o",
-            "fuzz",
-            *(str(RUNTIME / name) for name in (*SOURCES, "vfs_fuzz.c")),
-            *objects,
-        ],
-        check=True,
-        cwd=folder,
-        env=environment,
-    )
-    return folder / "fuzz"
+    wraps = {"vfs_fuzz": ["-Wl,--wrap=syscall,--wrap=dlsym"], "inflate_fuzz": []}
+    for name, arguments in wraps.items():
+        if name == "inflate_fuzz" and not compress:
+            continue
+        sources = (*SOURCES, "inflate.c" if compress else "no_inflate.c", f"{name}.c")
+        subprocess.run(
+            [
+                *command,
+                "-std=c11",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-Wno-unused-result",
+                "-fPIE",
+                *arguments,
+                "-Wl,-z,noexecstack",
+                "-o",
+                name,
+                *(str(RUNTIME / source) for source in sources),
+                *objects,
+                *(["-lz"] if compress else []),
+            ],
+            check=True,
+            cwd=folder,
+            env=environment,
+        )
+    return folder
 
 
 def listed(*lists: str) -> List[str]:
@@ -173,10 +191,10 @@ def listed(*lists: str) -> List[str]:
     [(1, "memfd", {}), (2, "memfd", {}), (3, "no-memfd", {}), (4, "memfd", {"OLD_GLIBC": "1"})],
 )
 def test_random_paths_as_on_disk(
-    fuzzer: Path, seed: int, memfd: str, environment: Dict[str, str]
+    fuzzers: Path, seed: int, memfd: str, environment: Dict[str, str]
 ) -> None:
     done = subprocess.run(
-        [str(fuzzer), str(fuzzer.parent), "20000", str(seed), memfd],
+        [str(fuzzers / "vfs_fuzz"), str(fuzzers), "20000", str(seed), memfd],
         env={**os.environ, **environment},
         capture_output=True,
         encoding="utf-8",
@@ -187,6 +205,19 @@ def test_random_paths_as_on_disk(
     # The words are chosen so that paths to something are common enough to matter.
     assert compared > 5000
     assert there > 300
+
+
+def test_damaged_sources_are_refused(fuzzers: Path) -> None:
+    if not (fuzzers / "inflate_fuzz").exists():
+        pytest.skip("no zlib for the machine's compiler (Debian: zlib1g-dev)")
+    done = subprocess.run(
+        [str(fuzzers / "inflate_fuzz"), "/.oxidized/app/pkg/a.py", "20000", "1"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    refused = int(done.stdout.split()[0])
+    assert refused > 19000
 
 
 @pytest.mark.parametrize("seed", [1, 2])

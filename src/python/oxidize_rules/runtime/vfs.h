@@ -63,6 +63,11 @@ OXIDIZE_HIDDEN int oxidize_new_memfd(const char *label, int flags);
 OXIDIZE_HIDDEN void oxidize_seal(int descriptor);
 OXIDIZE_HIDDEN bool oxidize_write_all(int descriptor, const uint8_t *bytes, uint64_t size);
 
+/* Write a file's content from the beginning of a descriptor on, decompressed; of a folder nothing.
+ * False: errno is set, to EIO where the image is damaged. */
+struct oxidize_node;
+OXIDIZE_HIDDEN bool oxidize_copy_content(int descriptor, const struct oxidize_node *node);
+
 /* Once content of the image is copied, a large original need not stay in memory, too: its pages come
  * from the executable's file again when they are wanted. */
 OXIDIZE_HIDDEN void oxidize_let_go(const uint8_t *content, uint64_t size);

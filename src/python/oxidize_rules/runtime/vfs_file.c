@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,8 +25,6 @@
 #define SEAL_SHRINK 0x2
 #define SEAL_GROW 0x4
 #define SEAL_FUTURE_WRITE 0x10
-
-#define LARGE (1u << 20) /* bytes; below it a system call costs more than it frees */
 
 REAL(open);
 REAL(openat);
@@ -74,23 +71,6 @@ int oxidize_new_temporary(char *name, size_t size, int flags, bool for_code) {
     return -1;
 }
 
-bool oxidize_write_all(int descriptor, const uint8_t *bytes, uint64_t size) {
-    off_t at = 0;
-    while (size > 0) {
-        /* At most 1 GiB: the kernel cuts a write at 2 GiB. pwrite leaves the position at 0. */
-        size_t chunk = size < (1u << 30) ? (size_t)size : (1u << 30);
-        ssize_t done = pwrite(descriptor, bytes, chunk, at);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return false;
-        bytes += done;
-        at += done;
-        size -= (uint64_t)done;
-    }
-    return true;
-}
-
 /* Not SEAL_WRITE: before Linux 6.7 that also forbids a shared read-only mmap(). */
 void oxidize_seal(int descriptor) {
     const int size_seals = SEAL_SHRINK | SEAL_GROW | SEAL_SEAL;
@@ -104,21 +84,8 @@ static bool mark(int descriptor, uint32_t node) {
     return futimens(descriptor, times) == 0;
 }
 
-void oxidize_let_go(const uint8_t *content, uint64_t size) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t start = ((uintptr_t)content + page - 1) & -page;
-    uintptr_t end = ((uintptr_t)content + size) & -page;
-    if (size >= LARGE)
-        madvise((void *)start, end - start, MADV_DONTNEED);
-}
-
 static bool fill(int descriptor, uint32_t index, const struct oxidize_node *node) {
-    const uint8_t *content = oxidize_content(node);
-    if (content == NULL)
-        return mark(descriptor, index);
-    bool written = oxidize_write_all(descriptor, content, node->size);
-    oxidize_let_go(content, node->size);
-    return written && mark(descriptor, index);
+    return oxidize_copy_content(descriptor, node) && mark(descriptor, index);
 }
 
 /* Close, keep errno, and turn "no space left" into what open() may give. */
@@ -168,7 +135,7 @@ int oxidize_open_node(uint32_t index, int flags) {
     }
     int before = errno;
     int descriptor = oxidize_open_memory(index, flags);
-    if (descriptor < 0 && errno != EMFILE && errno != ENFILE && errno != ENOMEM)
+    if (descriptor < 0 && errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != EIO)
         descriptor = open_temporary(index, node, flags);
     if (descriptor >= 0)
         errno = before;

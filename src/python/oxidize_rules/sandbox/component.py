@@ -2,13 +2,15 @@
 
     python -m oxidize_rules.sandbox.component --name NAME --root ROOT --input PATH --kind KIND
         --optimization 0|1|2 --sources yes|no --machine x86_64|aarch64
-        [--path-entry FOLDER] [--exclude GLOB...] [--leave-out MODULES... [--only MODULES...]]
-        [--strict] --output payload.o --manifest manifest.json [--native native.json]
+        [--compress yes|no] [--path-entry FOLDER] [--exclude GLOB...]
+        [--leave-out MODULES... [--only MODULES...]] [--strict] --output payload.o
+        --manifest manifest.json [--native native.json]
 
 A component is the standard library, one wheel, or one first-party folder. Its files are laid out
 as an installation has them, below ROOT in the image: `x.py` and `__pycache__/x.<tag>.pyc`, compiled
 by the Python that runs this program. Without sources there is `x.pyc` instead, as CPython's own
-importer expects it.
+importer expects it. With `--compress yes` sources are stored in zlib's format (RFC 1950), where
+that is smaller: imports do not read them.
 
 KIND is `stdlib` (a tree, without what an executable has no use for), `wheel` (a `.whl`, or a folder
 with its content), `tree` (a folder with all below it) or `folder` (a folder's own files only).
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
     Compiled = tuple[Optional[bytes], Optional[tuple[str, ...]], Optional[Failure]]
     Buffer = Union[bytes, memoryview]
 
-FORMAT = 1
+FORMAT = 2
 IMAGE_ROOT = "/.oxidized"
 KINDS = ("stdlib", "wheel", "tree", "folder")
 
@@ -61,6 +63,7 @@ _DYNAMIC_NAMES = {"exec", "globals", "locals", "modules", "vars", "__dict__", "_
 
 _CODE, _DATA, _SOURCE, _NATIVE = range(4)
 _CODE_ALIGNMENT = 16
+_COMPRESSION_LEVEL = 9
 _CHECKED_BY_NOBODY = (1).to_bytes(4, "little")  # PEP 552: hash-based, never compared
 _PARALLEL_FROM = 64  # modules; below it a second process costs more than it saves
 # Before 3.11, one-character strings are marshalled in one of two ways, by the process's history.
@@ -70,15 +73,33 @@ _RAW_MAGIC = int.from_bytes(importlib.util.MAGIC_NUMBER, "little")
 
 
 class ImageFile:
-    """One file of the image. `path` is relative to the image's root; `group` orders the payload."""
+    """One file of the image. `path` is relative to the image's root; `group` orders the payload.
 
-    __slots__ = ("content", "executable", "group", "path")
+    stored: what the payload has of it: the content, or something smaller that it is made from.
+    """
+
+    __slots__ = ("content", "executable", "group", "path", "stored")
 
     def __init__(self, path: str, content: bytes, executable: bool, group: int) -> None:
         self.path = path
         self.content = content
         self.executable = executable
         self.group = group
+        self.stored = content
+
+    def compress(self) -> None:
+        try:
+            import zlib
+        except ImportError:  # a distribution without it
+            return
+        smaller = zlib.compress(self.content, _COMPRESSION_LEVEL)
+        if len(smaller) < len(self.content):
+            self.stored = smaller
+
+    @property
+    def stored_size(self) -> int:
+        """Of a compressed file, bytes in the payload; 0: it stands there as it is."""
+        return 0 if self.stored is self.content else len(self.stored)
 
 
 def payload_symbol(component: str) -> str:
@@ -268,6 +289,7 @@ class Component:
         *,
         optimization: int,
         keep_sources: bool,
+        compress: bool,
         path_entry: str | None,
     ) -> list[tuple[str, Failure]]:
         """Adds modules (paths relative to the image's root); returns the failures.
@@ -279,7 +301,10 @@ class Component:
         results = compile_all(modules, optimization, path_entry is not None)
         for file, (bytecode, names, failure) in zip(sources, results):
             if keep_sources or bytecode is None:
-                self.files.append(ImageFile(file.path, file.content, file.executable, _SOURCE))
+                source = ImageFile(file.path, file.content, file.executable, _SOURCE)
+                if compress:
+                    source.compress()
+                self.files.append(source)
             if bytecode is not None:
                 path = bytecode_path(file.path, optimization, keep_sources)
                 self.files.append(ImageFile(path, bytecode, False, _CODE))
@@ -356,8 +381,8 @@ def lay_out(
             chunks.append(bytes(padding))
         position += padding
         placed.append((file, position))
-        chunks.append(file.content)
-        position += len(file.content)
+        chunks.append(file.stored)
+        position += len(file.stored)
     has_native = any(file.group == _NATIVE for file in files)
     return chunks, placed, alignments[_NATIVE] if has_native else _CODE_ALIGNMENT
 
@@ -394,6 +419,7 @@ def write_component(
                 len(file.content),
                 int(file.executable),
                 hashlib.sha256(file.content).hexdigest()[:16],
+                file.stored_size,
             ]
             for file, offset in placed
         ],
@@ -442,7 +468,7 @@ def main(argv: Sequence[str]) -> None:
         required=(
             *("name", "root", "input", "optimization", "sources", "machine", "output", "manifest"),
         ),
-        defaults={"kind": "", "path-entry": "\0", "native": ""},
+        defaults={"kind": "", "compress": "no", "path-entry": "\0", "native": ""},
         flags=("strict",),
         lists=("exclude", "leave-out", "only"),
     )
@@ -453,6 +479,7 @@ def main(argv: Sequence[str]) -> None:
     machine = options.choice("machine", ("x86_64", "aarch64"))
     optimization = int(options.choice("optimization", ("0", "1", "2")))
     keep_sources = options.choice("sources", ("yes", "no")) == "yes"
+    compress = options.choice("compress", ("yes", "no")) == "yes"
     root = one["root"].strip("/")
     path_entry = root if one["path-entry"] == "\0" else one["path-entry"].strip("/")
 
@@ -489,6 +516,7 @@ def main(argv: Sequence[str]) -> None:
         [file for file in inputs if file.path.endswith(".py")],
         optimization=optimization,
         keep_sources=keep_sources,
+        compress=compress,
         path_entry=None if kind == "stdlib" else path_entry,
     )
     if failures and "strict" in one and one["strict"]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import marshal
@@ -8,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from types import CodeType
 from typing import Any, Mapping
@@ -43,7 +45,7 @@ class Built:
         assert (entry["st_value"], entry["st_size"]) == (0, len(self.data))
         self.files = {
             path: self.data[offset : offset + size]
-            for path, offset, size, _, _ in self.manifest["files"]
+            for path, offset, size, _, _, _ in self.manifest["files"]
         }
         assert list(self.files) == sorted(self.files)
 
@@ -72,6 +74,21 @@ def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
         data = content if isinstance(content, bytes) else content.encode()
         (folder / path).write_bytes(data)
     return folder
+
+
+def test_sources_are_compressed_where_that_saves(tmp_path: Path) -> None:
+    long = "value = 1\n" * 100
+    files = {"long.py": long, "short.py": "x", "empty.py": "", "data.txt": long}
+    built = build(tmp_path, write(tmp_path / "in", files), compress="yes")
+    rows = {row[0]: row for row in built.manifest["files"]}
+    _, offset, size, _, digest, stored = rows["app/long.py"]
+    assert size == len(long)
+    assert 0 < stored < 40
+    assert zlib.decompress(built.data[offset : offset + stored]) == long.encode()
+    assert digest == hashlib.sha256(long.encode()).hexdigest()[:16]
+    others = {path: row[5] for path, row in rows.items() if path != "app/long.py"}
+    assert set(others.values()) == {0}
+    assert len(others) == 6  # three with bytecode, of long.py the bytecode, and data.txt
 
 
 def code_of(pyc: bytes) -> CodeType:
@@ -215,7 +232,7 @@ def test_layout(tmp_path: Path) -> None:
         assert [file[0].rpartition("/")[2] for file in order] == [
             *(f"a.{TAG}.pyc", f"b.{TAG}.pyc", "c.json", "a.py", "b.py", "l.so", "m.so.1"),
         ]
-        for path, offset, _, _, _ in order:
+        for path, offset, *_ in order:
             assert offset % (16 if path.endswith(".pyc") else 1) == 0
             assert offset % (page if ".so" in path else 1) == 0
         assert built.alignment == page

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 SYMBOL = "oxidize_image"
 SECTION = ".rodata.oxidize.image"
 ROOT = "/.oxidized"
@@ -66,7 +66,7 @@ class Component:
     def __init__(self, manifest: dict[str, Any]) -> None:
         self.name: str = manifest["component"]
         self.symbol: str = manifest["symbol"]
-        self.files: list[tuple[str, int, int, int, str]] = manifest["files"]
+        self.files: list[tuple[str, int, int, int, str, int]] = manifest["files"]
         self.names: dict[str, list[str] | None] = manifest.get("names") or {}
         self.kind: str = manifest.get("kind", "")
 
@@ -76,15 +76,19 @@ class Component:
 
 
 class Node:
-    """A file or folder of the image."""
+    """A file or folder of the image. `stored`: see `struct oxidize_node`."""
 
-    __slots__ = ("children", "component", "digest", "executable", "index", "offset", "path", "size")
+    __slots__ = (
+        *("children", "component", "digest", "executable", "index", "offset", "path", "size"),
+        "stored",
+    )
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.component = -1
         self.offset = 0
         self.size = 0
+        self.stored = 0
         self.executable = 0
         self.digest = ""
         self.children: dict[str, Node] | None = None
@@ -144,7 +148,7 @@ class Tree:
 
     def _add_component(self, number: int, component: Component) -> None:
         folders = self._folders
-        for path, offset, size, executable, digest in component.files:
+        for path, offset, size, executable, digest, stored in component.files:
             head, _, name = path.rpartition("/")
             folder = folders.get(head)
             if len(path) > 1000:
@@ -159,6 +163,7 @@ class Tree:
                 node.component = number
                 node.offset = offset
                 node.size = size
+                node.stored = stored
                 node.executable = executable
                 node.digest = digest
             else:
@@ -610,7 +615,7 @@ def _node_table(tree: Tree, strings: Strings) -> tuple[bytearray, list[int]]:
         if children is None:
             table += NODE.pack(
                 *(at, len(path), name_start, parent, FILE, node.executable, 0, 0),
-                *(node.component, 0, node.offset, node.size),
+                *(node.component, node.stored, node.offset, node.size),
             )
         else:
             first = len(order)
@@ -666,7 +671,7 @@ def file_kind(path: str) -> str:
 
 
 def make_report(tree: Tree, modules: Modules, index_size: int) -> dict[str, object]:
-    """Sizes in bytes by component and kind of file, counts, and warnings."""
+    """Sizes in bytes, as stored, by component and kind of file; counts, and warnings."""
     sizes: dict[str, dict[str, int]] = {component.name: {} for component in tree.components}
     files = 0
     folders = [tree.root]
@@ -680,7 +685,7 @@ def make_report(tree: Tree, modules: Modules, index_size: int) -> dict[str, obje
             files += 1
             by_kind = sizes[tree.components[node.component].name]
             kind = file_kind(node.path)
-            by_kind[kind] = by_kind.get(kind, 0) + node.size
+            by_kind[kind] = by_kind.get(kind, 0) + (node.stored or node.size)
     total: dict[str, int] = {}
     for by_kind in sizes.values():
         for kind, size in by_kind.items():

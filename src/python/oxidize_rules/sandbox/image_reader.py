@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,10 @@ class ImageReader:
         assert self.nodes[0][3] == 0
         for index, node in enumerate(self.nodes):
             path, name_start = self.path(index), node[2]
-            assert node[9] == 0
             assert path[:name_start].rstrip(b"/") == (self.path(node[3]) if index else b"")
             assert name_start == path.rfind(b"/") + 1
             if node[4] == 1:
+                assert node[9] == 0
                 children = range(node[6], node[6] + node[7])
                 names = [self.path(child)[self.nodes[child][2] :] for child in children]
                 assert names == sorted(set(names))
@@ -140,8 +141,10 @@ class ImageReader:
         """A file's content, by its path."""
         index = self.find_path(path)
         assert index is not None
-        *_, payload, _, offset, size = self.nodes[index]
-        content = self.payloads[payload][offset : offset + size]
+        *_, payload, stored, offset, size = self.nodes[index]
+        content = self.payloads[payload][offset : offset + (stored or size)]
+        if stored:
+            content = zlib.decompress(content)
         assert len(content) == size
         return content
 

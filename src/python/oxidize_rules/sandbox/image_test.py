@@ -5,6 +5,7 @@ import importlib.machinery
 import json
 import random
 import sys
+import zlib
 from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from pathlib import Path
 from typing import Any, Mapping, Sequence
@@ -37,6 +38,7 @@ class Workspace:
         *,
         names: dict[str, list[str] | None] | None = None,
         executable: Sequence[str] = (),
+        compressed: Sequence[str] = (),
     ) -> None:
         kind = name.partition(":")[0]
         symbol = f"oxidize_payload_{len(self.manifests):016x}"
@@ -46,14 +48,16 @@ class Workspace:
             data = content.encode() if isinstance(content, str) else content
             payload += b"\0"
             digest = f"{oxidize_hash(data):016x}"
+            stored = zlib.compress(data) if path in compressed else data
             rows.append([path, len(payload), len(data), int(path in executable), digest])
-            payload += data
+            rows[-1].append(len(stored) if path in compressed else 0)
+            payload += stored
         self.payloads[symbol] = payload
         manifest = self.folder / f"{len(self.manifests)}.json"
         manifest.write_text(
             json.dumps(
                 {
-                    **{"format": 1, "component": name, "kind": kind, "symbol": symbol},
+                    **{"format": 2, "component": name, "kind": kind, "symbol": symbol},
                     **{"files": rows, "names": names or {}},
                 }
             )
@@ -88,6 +92,19 @@ def module(path: str, content: str = "") -> dict[str, bytes | str]:
     """A module's source and bytecode."""
     head, _, name = path.rpartition("/")
     return {path: content, f"{head}/__pycache__/{name[:-3]}.{TAG}.pyc": f"pyc of {content}"}
+
+
+def test_compressed_files(workspace: Workspace) -> None:
+    source = "value = 1\n" * 100
+    workspace.add("folder:app", module("app/a.py", source), compressed=["app/a.py"])
+    read = workspace.build()
+    assert read.content(b"app/a.py") == source.encode()
+    index = read.find_path(b"app/a.py")
+    assert index is not None
+    *_, stored, _, size = read.nodes[index]
+    assert size == len(source)
+    assert stored == len(zlib.compress(source.encode()))
+    assert workspace.report["total"]["sources"] == stored
 
 
 def test_files_and_modules(workspace: Workspace) -> None:

@@ -84,6 +84,7 @@ class ComponentRequest:
     """`distribution` is the address of the distribution whose Python compiles.
 
     `name` also names the payload's symbol: "stdlib", "wheel:requests-2.32.3", "folder:app/cli".
+    `compress`: whether sources are stored in zlib's format.
     `input` holds the component's files at `path`. `root` is their place in the image, `path_entry`
     the folder of the image that module names begin at. For messages: `what` the component is,
     `where` (an address) it is needed, and the folder that `input` stands for, `shown_as`.
@@ -99,6 +100,7 @@ class ComponentRequest:
     path_entry: str
     optimization: int
     sources: bool
+    compress: bool
     what: str
     where: str
     shown_as: str = ""
@@ -121,6 +123,7 @@ def library_component(
         path_entry=LIBRARY_DIR,
         optimization=0,
         sources=True,
+        compress=False,
         what=what,
         where=where,
     )
@@ -158,6 +161,7 @@ class StdlibRequest:
     distribution: Address
     optimization: int
     sources: bool
+    compress: bool
     only: Tuple[str, ...] = ()
 
 
@@ -179,6 +183,7 @@ async def compile_component(request: ComponentRequest) -> Component:
                 *("--path-entry", request.path_entry),
                 *("--optimization", str(request.optimization)),
                 *("--sources", "yes" if request.sources else "no"),
+                *("--compress", "yes" if request.compress else "no"),
                 *("--machine", python.target_machine),
                 *(("--leave-out", *request.leave_out) if request.leave_out else ()),
                 *(("--only", *request.only) if request.only else ()),
@@ -246,6 +251,7 @@ async def compile_stdlib(request: StdlibRequest) -> Component:
             path_entry=root,
             optimization=request.optimization,
             sources=request.sources,
+            compress=request.compress,
             what="more of the standard library" if request.only else "the standard library",
             where=str(request.distribution),
             leave_out=left_out(distribution.test_packages),

@@ -42,6 +42,7 @@ from oxidize_rules.util_rules.component import (
     site_packages_dir,
     stdlib_dir,
 )
+from oxidize_rules.util_rules.compression import archive_to_decompress
 from oxidize_rules.util_rules.distribution import (
     PythonDistribution,
     PythonDistributionRequest,
@@ -209,7 +210,11 @@ def binary_settings(
 
 
 def folder_component(
-    fields: OxidizedBinaryFieldSet, distribution: Address, folder: FirstPartyFolder
+    fields: OxidizedBinaryFieldSet,
+    distribution: Address,
+    folder: FirstPartyFolder,
+    *,
+    compress: bool,
 ) -> ComponentRequest:
     root = f"{APP_DIR}/{folder.path}".rstrip("/")
     shown = f"{folder.root}/{folder.path}".strip("/")
@@ -223,6 +228,7 @@ def folder_component(
         path_entry=APP_DIR,
         optimization=_optimization(fields),
         sources=_sources(fields),
+        compress=compress,
         what=f"the folder `{shown}`" if shown else "the source root's own files",
         where=str(fields.address),
         shown_as=f"{folder.root}/" if folder.root else "",
@@ -231,7 +237,12 @@ def folder_component(
 
 
 def wheel_component(
-    fields: OxidizedBinaryFieldSet, distribution: Address, python_version: str, wheel: Wheel
+    fields: OxidizedBinaryFieldSet,
+    distribution: Address,
+    python_version: str,
+    wheel: Wheel,
+    *,
+    compress: bool,
 ) -> ComponentRequest:
     root = site_packages_dir(python_version)
     return ComponentRequest(
@@ -244,6 +255,7 @@ def wheel_component(
         path_entry=root,
         optimization=_optimization(fields),
         sources=_sources(fields),
+        compress=compress,
         what=f"the wheel `{wheel.filename}`",
         where=str(fields.address),
     )
@@ -390,6 +402,8 @@ async def build_executable(request: ExecutableRequest) -> Executable:
         has_app=bool(sources.folders),
     )
     floor = binary_glibc_floor(fields, distribution)
+    zlib = archive_to_decompress(fields, distribution)
+    compress = zlib is not None
     wheels, inittab = await concurrently(
         resolve_wheels(
             WheelsRequest(
@@ -421,15 +435,21 @@ async def build_executable(request: ExecutableRequest) -> Executable:
     parts = await concurrently(
         compile_component(component, **implicitly())
         for component in (
-            *(folder_component(fields, chosen.address, folder) for folder in sources.folders),
             *(
-                wheel_component(fields, chosen.address, distribution.python_version, wheel)
+                folder_component(fields, chosen.address, folder, compress=compress)
+                for folder in sources.folders
+            ),
+            *(
+                wheel_component(
+                    fields, chosen.address, distribution.python_version, wheel, compress=compress
+                )
                 for wheel in third_party
             ),
         )
     )
     stdlib = await compile_stdlib(
-        StdlibRequest(chosen.address, _optimization(fields), _sources(fields)), **implicitly()
+        StdlibRequest(chosen.address, _optimization(fields), _sources(fields), compress),
+        **implicitly(),
     )
     if content.is_restricted(fields.include_stdlib.value):
         raise invalid_field(
@@ -443,7 +463,9 @@ async def build_executable(request: ExecutableRequest) -> Executable:
     more_stdlib: Tuple[Component, ...] = ()
     if content.wants_any(asked, content.left_out(distribution.test_packages)):
         more = await compile_stdlib(
-            StdlibRequest(chosen.address, _optimization(fields), _sources(fields), only=asked),
+            StdlibRequest(
+                chosen.address, _optimization(fields), _sources(fields), compress, only=asked
+            ),
             **implicitly(),
         )
         more_stdlib = (more,)
@@ -499,6 +521,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             debug=bool(fields.debug_info.value),
             link_args=tuple(fields.link_args.value or ()),
             dynamic_loading=wants_loader(fields, components),
+            zlib=zlib,
         ),
         **implicitly(),
     )

@@ -91,6 +91,7 @@ class LinkRequest:
     `objects` are the image and the components' payloads. `link_args` are lld's own, or in the
     compiler's form (`-Wl,...`). With `link_map` the result has a map of what is in the file.
     `dynamic_loading`: on musl, whether the executable contains a loader for shared libraries.
+    `zlib`: where something is compressed inside, the path of zlib's archive in the distribution.
     With `debug` the result has a file of symbols, which the executable refers to by its name.
     """
 
@@ -106,6 +107,7 @@ class LinkRequest:
     link_map: bool = False
     dynamic_loading: bool = False
     debug: bool = False
+    zlib: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,9 @@ def debug_filename(output_filename: str) -> str:
 # What of the runtime stands for dlopen() on musl, with the C library's own loader and without it.
 _WITH_LOADER = f"{RUNTIME_DIR}/library.o"
 _WITHOUT_LOADER = f"{RUNTIME_DIR}/dl.o"
+# What decompresses, with zlib's archive and without it.
+_WITH_ZLIB = f"{RUNTIME_DIR}/inflate.o"
+_WITHOUT_ZLIB = f"{RUNTIME_DIR}/no_inflate.o"
 
 
 def link_program_request(
@@ -142,7 +147,13 @@ def link_program_request(
         return [[f"{folder}{file.name}", file.owner] for file in files]
 
     parts = inittab.parts
-    unused = _WITHOUT_LOADER if request.dynamic_loading else _WITH_LOADER
+    unused = (
+        _WITHOUT_LOADER if request.dynamic_loading else _WITH_LOADER,
+        _WITHOUT_ZLIB if request.zlib else _WITH_ZLIB,
+    )
+    archives = parts.static_libraries
+    if request.zlib and request.zlib not in (archive.name for archive in archives):
+        archives += (OwnedFile(request.zlib, "the runtime"),)
     return {
         "zig": ZIG,
         "sysroot": SYSROOT_DIR,
@@ -150,7 +161,7 @@ def link_program_request(
         "report": _REPORT,
         "map": _MAP if request.link_map else None,
         "objects": [
-            *([path, "the runtime"] for path in runtime.paths if path != unused),
+            *([path, "the runtime"] for path in runtime.paths if path not in unused),
             [inittab.path, CORE],
             *owned(parts.objects, f"{_DISTRIBUTION_DIR}/"),
             *(
@@ -158,7 +169,7 @@ def link_program_request(
                 for number, one in enumerate(request.objects)
             ),
         ],
-        "static_libraries": owned(parts.static_libraries, f"{_DISTRIBUTION_DIR}/"),
+        "static_libraries": owned(archives, f"{_DISTRIBUTION_DIR}/"),
         "system_libraries": owned(parts.system_libraries),
         "dynamic_loading": request.dynamic_loading,
         "wrap": _WRAP,
