@@ -155,6 +155,24 @@ class IncludeStdlibField(_ModuleGlobsField):
         With `"*"` in the list: the ordinary modules, and those others that it names. Left out by
         default are CPython's own tests (`test`, ...), `ensurepip`, `idlelib` and `turtledemo`; with
         `include_stdlib=["*", "test"]` the tests go in.
+
+        Without `"*"`: only what it names, and the few modules that the interpreter itself starts
+        with. What these import has to be named, too; `oxidize-trace` writes such a list from what a
+        run used.
+        """
+    )
+
+
+class ExcludeField(_ModuleGlobsField):
+    alias = "exclude"
+    help = help_text(
+        """
+        Modules to leave out, as globs: of the standard library, of wheels and of your own code,
+        such as `exclude=["unittest", "numpy.**.tests"]`.
+
+        `*` and `?` stand for characters of one name, `**` for any names. A package means all that
+        is in it, data files, too. A wheel of which no module is left goes altogether. Modules that
+        are built into the interpreter have the field `exclude_extensions`.
         """
     )
 
@@ -503,6 +521,7 @@ class OxidizedBinaryTarget(Target):
         EnvironmentField,
         RestartableField,
         IncludeStdlibField,
+        ExcludeField,
         IncludeSourcesField,
         CompressField,
         ExcludeExtensionsField,
@@ -560,6 +579,7 @@ class OxidizedBinaryFieldSet(PackageFieldSet, RunFieldSet):
     output_path: OutputPathField
     environment: EnvironmentField
     include_stdlib: IncludeStdlibField
+    exclude: ExcludeField
     include_sources: IncludeSourcesField
     compress: CompressField
     exclude_extensions: ExcludeExtensionsField

@@ -484,7 +484,7 @@ def main(argv: Sequence[str]) -> None:
     path_entry = root if one["path-entry"] == "\0" else one["path-entry"].strip("/")
 
     component = Component()
-    more: dict[str, object] = {"kind": kind}
+    more: dict[str, object] = {"kind": kind, "path_entry": path_entry}
     wheel = None
     only = options.many["only"]
     excluded = exclusion(options.many["exclude"])

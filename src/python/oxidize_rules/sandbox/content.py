@@ -33,6 +33,34 @@ STDLIB_LEFT_OUT = (
     *("idlelib", "turtledemo"),
 )
 
+_FROZEN = "frozen into the interpreter; the files show what runs"
+# What the interpreter does not start without: it stays if `include_stdlib` has no `"*"`, and
+# `exclude` cannot name it. Globs of modules, with the reason.
+STDLIB_START = {
+    "encodings": "the codecs of standard streams and file names, whatever the locale",
+    "encodings.aliases": "encodings",
+    "encodings.utf_8": "the file system's encoding",
+    "encodings.ascii": "the locale C",
+    "encodings.latin_1": "the locale POSIX of some systems",
+    "importlib": "`-m`, and every module that imports by name",
+    "importlib._abc": "importlib.util",
+    "types": "importlib.util",
+    "linecache": "the interpreter registers the code of `-c` with it",
+    "warnings": "`-W`, PYTHONWARNINGS",
+    "_oxidized_ctypes": "ours: what ctypes.util says of libraries in the image",
+    **dict.fromkeys(
+        (
+            *("_collections_abc", "_sitebuiltins", "abc", "codecs", "genericpath", "io", "ntpath"),
+            *("os", "posixpath", "runpy", "site", "stat", "zipimport"),
+            *("importlib._bootstrap", "importlib._bootstrap_external"),
+            *("importlib.machinery", "importlib.util"),
+        ),
+        _FROZEN,
+    ),
+}
+# Of those, packages that stay without all that is in them.
+_BARE_PACKAGES = {"importlib"}
+
 _GLOB = re.compile(r"(?:\*\*|[\w*?-]+)(?:\.(?:\*\*|[\w*?-]+))*\Z")
 _PIECES = re.compile(r"\*|\?")
 _MODULE_ENDINGS = ("py", "pyc", "pyi", "so")
@@ -104,6 +132,39 @@ def select(paths: Iterable[str], globs: Iterable[str]) -> set[str]:
     return chosen
 
 
+def filter_files(
+    paths: Iterable[str], path_entry: str, *, keep: Sequence[str] | None, drop: Sequence[str]
+) -> dict[str, str]:
+    """Which files of a component go, and the field that says so: `include_stdlib` or `exclude`.
+
+    paths: relative to the image's root. Files outside of `path_entry`, and those beside its
+    modules, belong to no module and stay.
+    """
+    start = f"{path_entry}/" if path_entry else ""
+    inner = [path[len(start) :] for path in paths if path.startswith(start)]
+    kept = None if keep is None else select(inner, keep)
+    excluded = module_matcher(drop)
+    gone = {}
+    for path in inner:
+        where = place(path)
+        if not where or path.partition("/")[0].endswith(".dist-info"):
+            continue
+        if excluded(where):
+            gone[start + path] = "exclude"
+        elif kept is not None and path not in kept:
+            gone[start + path] = "include_stdlib"
+    return gone
+
+
+def module_name(path: str, path_entry: str) -> str | None:
+    """The dotted name of the module that a file, relative to the image's root, is or belongs to."""
+    start = f"{path_entry}/" if path_entry else ""
+    if not path.startswith(start) or not path.endswith((".py", ".pyc", ".so")):
+        return None
+    parts = place(path[len(start) :]).split("/")
+    return ".".join(parts) if all(part.isidentifier() for part in parts) else None
+
+
 # The standard library
 
 
@@ -120,6 +181,17 @@ def is_restricted(include_stdlib: Sequence[str] | None) -> bool:
 def naming(include_stdlib: Sequence[str] | None) -> tuple[str, ...]:
     """The globs of the field that name something, without that for the ordinary modules."""
     return tuple(glob for glob in include_stdlib or () if glob not in ORDINARY)
+
+
+def start_globs() -> tuple[str, ...]:
+    """What a restricted standard library keeps in any case."""
+    return tuple(glob for glob in STDLIB_START if glob not in _BARE_PACKAGES)
+
+
+def needed_at_start(glob: str) -> str | None:
+    """What of `STDLIB_START` a glob of `exclude` means, if anything."""
+    excluded = module_matcher([glob])
+    return next((name for name in STDLIB_START if excluded(name.replace(".", "/"))), None)
 
 
 def wants_any(include_stdlib: Sequence[str] | None, packages: Iterable[str]) -> bool:

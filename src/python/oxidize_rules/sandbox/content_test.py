@@ -5,14 +5,18 @@ from __future__ import annotations
 import pytest
 
 from oxidize_rules.sandbox.content import (
+    filter_files,
     is_glob,
     is_restricted,
     left_out,
     module_matcher,
+    module_name,
     naming,
+    needed_at_start,
     parents,
     place,
     select,
+    start_globs,
     wants_any,
 )
 
@@ -96,3 +100,50 @@ def test_whether_the_standard_library_is_restricted() -> None:
     assert not is_restricted(["test", "*"])
     assert is_restricted(["json"])
     assert is_restricted([])
+
+
+def test_which_files_a_filter_takes_and_why() -> None:
+    paths = [
+        "lib/json/__init__.py",
+        "lib/json/tool.py",
+        "lib/json/__pycache__/tool.cpython-313.pyc",
+        "lib/LICENSE.txt",
+        "lib/x-1.dist-info/METADATA",
+        "lib/csv.py",
+        "share/json/x",
+    ]
+    assert filter_files(paths, "lib", keep=None, drop=[]) == {}
+    assert filter_files(paths, "lib", keep=["json"], drop=["json.tool"]) == {
+        "lib/json/tool.py": "exclude",
+        "lib/json/__pycache__/tool.cpython-313.pyc": "exclude",
+        "lib/csv.py": "include_stdlib",
+    }
+    everything = {*paths[:3], "lib/csv.py"}
+    assert set(filter_files(paths, "lib", keep=None, drop=["**"])) == everything
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("app/a/b.py", "a.b"),
+        ("app/a/__init__.pyc", "a"),
+        ("app/a/__pycache__/b.cpython-313.pyc", "a.b"),
+        ("app/a/_x.abi3.so", "a._x"),
+        ("app/a/data.txt", None),
+        ("app/a-b/c.py", None),
+        ("other/a.py", None),
+    ],
+)
+def test_the_module_of_a_file(path: str, expected: str | None) -> None:
+    assert module_name(path, "app") == expected
+
+
+def test_what_the_start_needs_cannot_be_excluded() -> None:
+    assert needed_at_start("encodings.mac_*") is None
+    assert needed_at_start("importlib.metadata") is None
+    assert needed_at_start("encodings") == "encodings"
+    assert needed_at_start("enc*") == "encodings"
+    assert needed_at_start("encodings.utf_8") == "encodings.utf_8"
+    assert needed_at_start("importlib") == "importlib"
+    assert "importlib" not in start_globs()  # it would bring importlib.metadata
+    assert "encodings" in start_globs()

@@ -58,7 +58,7 @@ _PROGRAM = (
 )
 _INPUT = "__input"
 PAYLOAD_OBJECT = "payload.o"
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 NATIVE_FILE = "native.json"
 # The components of the standard library: what an executable has by default, and what it asked for.
 STDLIB, STDLIB_EXTRA = "stdlib", "stdlib-extra"
@@ -151,6 +151,14 @@ class Component:
 
 
 @dataclass(frozen=True)
+class ComponentFiles:
+    """`digest` holds `payload.o`, `manifest.json` and `native.json` of the component `name`."""
+
+    name: str
+    digest: Digest
+
+
+@dataclass(frozen=True)
 class StdlibRequest:
     """The standard library of a distribution: the same for all of its binaries.
 
@@ -163,6 +171,24 @@ class StdlibRequest:
     sources: bool
     compress: bool
     only: Tuple[str, ...] = ()
+
+
+@rule
+async def load_component(files: ComponentFiles) -> Component:
+    payload, manifest, native = await concurrently(
+        digest_subset_to_digest(DigestSubset(files.digest, PathGlobs([name])))
+        for name in (PAYLOAD_OBJECT, MANIFEST, NATIVE_FILE)
+    )
+    (content,) = await get_digest_contents(native)
+    told = json.loads(content.content)
+    return Component(
+        files.name,
+        payload,
+        manifest,
+        native,
+        has_native=bool(told["native"]),
+        loadable=bool(told["loadable"]),
+    )
 
 
 @rule(desc="Compile one component", level=LogLevel.DEBUG)
@@ -189,7 +215,7 @@ async def compile_component(request: ComponentRequest) -> Component:
                 *(("--only", *request.only) if request.only else ()),
                 *(("--strict",) if request.strict else ()),
                 *("--output", PAYLOAD_OBJECT),
-                *("--manifest", _MANIFEST),
+                *("--manifest", MANIFEST),
                 *("--native", NATIVE_FILE),
             ),
             env=python.env,
@@ -200,7 +226,7 @@ async def compile_component(request: ComponentRequest) -> Component:
                     _INPUT: request.input,
                 }
             ),
-            output_files=(PAYLOAD_OBJECT, _MANIFEST, NATIVE_FILE),
+            output_files=(PAYLOAD_OBJECT, MANIFEST, NATIVE_FILE),
             description=f"Compile {request.what} for {request.where}",
             level=LogLevel.DEBUG,
         ),
@@ -211,20 +237,7 @@ async def compile_component(request: ComponentRequest) -> Component:
         stderr=result.stderr.replace(f"{_INPUT}/".encode(), request.shown_as.encode()),
     )
     raise_on_failure(shown, where=request.where, doing=f"compile {request.what}")
-    payload, manifest, native = await concurrently(
-        digest_subset_to_digest(DigestSubset(result.output_digest, PathGlobs([file])))
-        for file in (PAYLOAD_OBJECT, _MANIFEST, NATIVE_FILE)
-    )
-    (content,) = await get_digest_contents(native)
-    told = json.loads(content.content)
-    return Component(
-        request.name,
-        payload,
-        manifest,
-        native,
-        has_native=bool(told["native"]),
-        loadable=bool(told["loadable"]),
-    )
+    return await load_component(ComponentFiles(request.name, result.output_digest), **implicitly())
 
 
 @rule(desc="Compile a standard library", level=LogLevel.DEBUG)

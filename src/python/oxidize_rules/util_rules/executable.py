@@ -30,6 +30,7 @@ from oxidize_rules.compat import (
 from oxidize_rules.sandbox import content
 from oxidize_rules.subsystem import OxidizeSubsystem
 from oxidize_rules.target_type_rules import ResolveEntryPointRequest, resolve_entry_point
+from oxidize_rules.util_rules import content as content_rules
 from oxidize_rules.util_rules import native_libraries
 from oxidize_rules.util_rules.component import (
     APP_DIR,
@@ -43,6 +44,7 @@ from oxidize_rules.util_rules.component import (
     stdlib_dir,
 )
 from oxidize_rules.util_rules.compression import archive_to_decompress
+from oxidize_rules.util_rules.content import ContentRequest, filter_content
 from oxidize_rules.util_rules.distribution import (
     PythonDistribution,
     PythonDistributionRequest,
@@ -270,6 +272,7 @@ def summary(
     sources: FirstPartySources,
     extensions: Tuple[str, ...],
     size: int,
+    warnings: Tuple[str, ...] = (),
 ) -> Tuple[str, ...]:
     """What the executable is and has inside, in lines for a person.
 
@@ -292,7 +295,10 @@ def summary(
         + f", Python {distribution.python_version} of {distribution.address}",
         f"inside: {', '.join(inside)}; {report['modules']} modules; {kinds}",
         *_native_summary(native),
-        *(f"warning: {warning}" for warning in (*report["warnings"], *native["warnings"])),
+        *(
+            f"warning: {warning}"
+            for warning in (*warnings, *report["warnings"], *native["warnings"])
+        ),
         *(
             f"warning: {address} is left out: `file` targets have no place below a source root; "
             "use a `resource` target"
@@ -451,14 +457,6 @@ async def build_executable(request: ExecutableRequest) -> Executable:
         StdlibRequest(chosen.address, _optimization(fields), _sources(fields), compress),
         **implicitly(),
     )
-    if content.is_restricted(fields.include_stdlib.value):
-        raise invalid_field(
-            fields.address,
-            fields.include_stdlib.alias,
-            found='a list without `"*"`',
-            expected="an executable has at least the ordinary modules for now",
-            remedy='put `"*"` into the list',
-        )
     asked = content.naming(fields.include_stdlib.value)
     more_stdlib: Tuple[Component, ...] = ()
     if content.wants_any(asked, content.left_out(distribution.test_packages)):
@@ -472,7 +470,19 @@ async def build_executable(request: ExecutableRequest) -> Executable:
     extra = await embed_extra_libraries(
         ExtraLibrariesRequest(fields.native_libraries, chosen.address), **implicitly()
     )
-    found = (*parts, *((extra.component,) if extra.component else ()), stdlib, *more_stdlib)
+    filtered = await filter_content(
+        ContentRequest(
+            fields.address,
+            chosen.address,
+            (*parts, *((extra.component,) if extra.component else ()), stdlib, *more_stdlib),
+            None if (include := fields.include_stdlib.value) is None else tuple(include),
+            tuple(fields.exclude.value or ()),
+            tuple(extension.name for extension in distribution.extensions),
+            content.left_out(distribution.test_packages),
+        ),
+        **implicitly(),
+    )
+    found = filtered.components
     native = await check_native_libraries(
         NativeLibrariesRequest(
             fields.address,
@@ -540,13 +550,18 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             distribution,
             json.loads(image.report),
             {**json.loads(native.report), "carried": native.carried},
-            third_party,
+            tuple(
+                wheel
+                for wheel in third_party
+                if any(component.name == f"wheel:{wheel.name}" for component in found)
+            ),
             sources,
             inittab.parts.extensions,
             size,
+            filtered.warnings,
         ),
     )
 
 
 def rules() -> Iterable[object]:
-    return [*collect_rules(), *native_libraries.rules()]
+    return [*collect_rules(), *content_rules.rules(), *native_libraries.rules()]
