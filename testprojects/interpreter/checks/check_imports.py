@@ -268,6 +268,33 @@ class Running(unittest.TestCase):
         """
         self.assertEqual(run("-I", "-c", textwrap.dedent(code)), "fine")
 
+    @unittest.skipIf(sys.version_info < (3, 13), "there is no _interpreters before 3.13")
+    def test_sub_interpreters_import_at_once(self) -> None:
+        """Each has its own lock, so that C code runs in them at the same time."""
+        code = """
+            import _interpreters as interpreters, threading
+            source = '''
+            import importlib, sys
+            names = ["email.message", "http.client", "xml.dom.minidom", "logging.config", "asyncio"]
+            for name in names:
+                module = importlib.import_module(name)
+                assert type(module.__loader__).__module__ == "_oxidized", name
+            import json
+            assert json.loads(json.dumps([1])) == [1]
+            '''
+            problems = []
+            def work():
+                one = interpreters.create("isolated")
+                assert interpreters.get_config(one).gil == "own"
+                problems.append(interpreters.run_string(one, source))
+                interpreters.destroy(one)
+            threads = [threading.Thread(target=work) for _ in range(4)]
+            [thread.start() for thread in threads]
+            [thread.join() for thread in threads]
+            print(problems)
+        """
+        self.assertEqual(run("-I", "-c", textwrap.dedent(code)), "[None, None, None, None]")
+
     def test_no_references_are_lost(self) -> None:
         if not hasattr(sys, "gettotalrefcount"):
             import tracemalloc
