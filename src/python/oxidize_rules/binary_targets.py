@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Dict, Iterable, Optional, Tuple, Type
+from typing import ClassVar, Dict, Iterable, Mapping, Optional, Tuple, Type, Union
 
 from pants.backend.python.target_types import EntryPointField, PythonResolveField
 from pants.core.goals.package import OutputPathField, PackageFieldSet
@@ -17,8 +17,10 @@ from pants.engine.target import (
     BoolField,
     Dependencies,
     DictStringToStringField,
+    Field,
     IntField,
     InvalidFieldException,
+    InvalidFieldTypeException,
     SpecialCasedDependencies,
     StringField,
     StringSequenceField,
@@ -31,10 +33,14 @@ from pants.util.strutil import help_text, softwrap
 from oxidize_rules.compat import EnvironmentField
 from oxidize_rules.sandbox.content import is_glob
 from oxidize_rules.sandbox.errors import UserError
-from oxidize_rules.sandbox.settings import ALLOCATORS, config_value
+from oxidize_rules.sandbox.interpreter_config import check_config
+from oxidize_rules.sandbox.settings import ALLOCATORS
 
 MUSL_X86_64 = "x86_64-unknown-linux-musl"
 GNU_X86_64 = "x86_64-unknown-linux-gnu"
+
+# Values of `interpreter_config`: numbers (also for what is on or off), texts, lists of texts.
+ConfigValue = Union[int, str, Tuple[str, ...]]
 
 # The triples that a binary can be made for.
 TARGET_TRIPLES = (MUSL_X86_64, GNU_X86_64)
@@ -358,29 +364,48 @@ class GlibcFloorField(StringField):
 # -----------------------------------------------------------------------------------------------
 
 
-class InterpreterConfigField(DictStringToStringField):
+class InterpreterConfigField(Field):
     alias = "interpreter_config"
+    value: Optional[FrozenDict[str, ConfigValue]]
+    default: ClassVar[Optional[FrozenDict[str, ConfigValue]]] = None
     help = help_text(
         """
-        How the interpreter starts: fields of CPython's `PyConfig` and `PyPreConfig`, with integers
-        or strings as values.
+        How the interpreter starts: members of CPython's `PyConfig` and `PyPreConfig`, with values
+        of Python's own types. For example:
 
-        For example `interpreter_config={"utf8_mode": "1", "buffered_stdio": "0"}`. Changing a
-        setting neither compiles bytecode again nor reruns any step but the last ones.
+            interpreter_config={
+                "buffered_stdio": False,
+                "hash_seed": 7,
+                "warn_options": ["error::DeprecationWarning"],
+                "x_options": ["importtime"],
+                "module_search_paths": ["$ORIGIN/plugins"],
+            }
+
+        An executable with an entry point is isolated if this field says nothing: it ignores
+        `PYTHON*` variables, the working directory and the user's packages. What is set here is
+        set: neither a variable nor an option changes it. The guide lists the members. Changing a
+        value neither compiles bytecode again nor reruns any step but the last ones.
         """
     )
 
     @classmethod
     def compute_value(
-        cls, raw_value: Optional[Dict[str, str]], address: Address
-    ) -> Optional[FrozenDict[str, str]]:
+        cls,
+        raw_value: Optional[Dict[str, Union[bool, int, str, Iterable[str]]]],
+        address: Address,
+    ) -> Optional[FrozenDict[str, ConfigValue]]:
         value = super().compute_value(raw_value, address)
         if value is None:
             return None
-        try:
-            return FrozenDict(
-                {name: config_value(name, content) for name, content in value.items()}
+        if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+            raise InvalidFieldTypeException(
+                address,
+                cls.alias,
+                raw_value,
+                expected_type="a dictionary of names to booleans, integers, strings or lists",
             )
+        try:
+            return FrozenDict(sorted(check_config(value).items()))  # as given, in any order
         except UserError as error:
             raise InvalidFieldException(
                 f"The `{OxidizedBinaryTarget.alias}` target {address}: {error}"
@@ -398,7 +423,9 @@ class AllocatorField(StringField):
           * `default`: the best that the distribution has;
           * `mimalloc`: CPython's bundled mimalloc;
           * `pymalloc`: CPython's small-object allocator over the C library's `malloc`;
-          * `malloc`: the C library's `malloc` alone, for memory debuggers.
+          * `malloc`: the C library's `malloc` alone, for memory debuggers;
+          * `debug`, `mimalloc_debug`, `pymalloc_debug`, `malloc_debug`: the same with CPython's
+            checks of every block (`debug`: those of the default), as for `python -X dev`.
         """
     )
 
@@ -553,6 +580,15 @@ class OxidizedBinaryTarget(Target):
     )
 
     def validate(self) -> None:
+        config = self[InterpreterConfigField].value
+        if config and "run_module" in config and self[BinaryEntryPointField].value is not None:
+            raise invalid_field(
+                self.address,
+                InterpreterConfigField.alias,
+                found=f"a dict with `run_module` = `{config['run_module']}`",
+                expected=f"the `{BinaryEntryPointField.alias}` field says already what runs",
+                remedy="remove one of them",
+            )
         triple, loading = self[TargetTripleField].value, self[DynamicLoadingField].value
         if triple == GNU_X86_64 and loading == "never":
             raise invalid_field(

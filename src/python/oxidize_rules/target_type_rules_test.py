@@ -152,6 +152,17 @@ def test_inference(rule_runner: RuleRunner, fields: str, expected: List[str]) ->
             ["interpreter_config", "'utf8_mod'", "utf8_mode"],
         ),
         (binary_targets.InterpreterConfigField, {"utf8_mode": "2"}, ["utf8_mode", "'2'"]),
+        (
+            binary_targets.InterpreterConfigField,
+            {"x_options": "dev"},
+            ["xoptions", "'dev'", "a list of strings"],
+        ),
+        (
+            binary_targets.InterpreterConfigField,
+            ["utf8_mode"],
+            ["interpreter_config", "a dictionary of names"],
+        ),
+        (binary_targets.InterpreterConfigField, {1: True}, ["a dictionary of names"]),
         (binary_targets.BinaryEnvField, {"A-B": "1"}, ["'A-B'", "letters, digits"]),
         (binary_targets.BinaryEnvField, {"A": "\0"}, ["'A'", "NUL"]),
         (binary_targets.BinaryEntryPointField, "a:b:c", ["a:b:c", "one colon"]),
@@ -172,9 +183,23 @@ def test_bad_value(field_type: Type[Field], value: Any, parts: List[str]) -> Non
         (binary_targets.GlibcFloorField, "2.28", "2.28"),
         (
             binary_targets.InterpreterConfigField,
-            {"utf8_mode": "true"},
-            FrozenDict({"utf8_mode": "1"}),
+            {
+                "utf8_mode": True,
+                "verbose": "2",
+                "hash_seed": 7,
+                "warn_options": ["error::DeprecationWarning", "ignore"],
+            },
+            FrozenDict(
+                {
+                    "hash_seed": 7,
+                    "use_hash_seed": 1,
+                    "utf8_mode": 1,
+                    "verbose": 2,
+                    "warnoptions": ("error::DeprecationWarning", "ignore"),
+                }
+            ),
         ),
+        (binary_targets.InterpreterConfigField, None, None),
         (binary_targets.BytecodeOptimizationField, None, 0),
         (binary_targets.DynamicLoadingField, None, "auto"),
         (binary_targets.DynamicLoadingField, "never", "never"),
@@ -208,3 +233,22 @@ def test_every_field_has_help() -> None:
     assert len(helps) == len(OxidizedBinaryTarget.core_fields)
     for alias, lines in helps.items():
         assert "".join(lines).strip(), alias
+
+
+def test_two_things_to_run() -> None:
+    config = {"interpreter_config": {"run_module": "http.server"}}
+    OxidizedBinaryTarget(config, ADDRESS)
+    with pytest.raises(InvalidTargetException) as caught:
+        OxidizedBinaryTarget({**config, "entry_point": "main.py"}, ADDRESS)
+    for part in ("src/app:bin", "`interpreter_config`", "`http.server`", "`entry_point`"):
+        assert part in str(caught.value)
+
+
+def test_a_config_can_be_hashed_and_compared() -> None:
+    raw = {"x_options": ["a", "b=1"], "inspect": True}
+    fields = [
+        binary_targets.InterpreterConfigField(value, ADDRESS)
+        for value in (raw, {"inspect": 1, "xoptions": ("a", "b=1")}, {"inspect": True})
+    ]
+    assert fields[0] == fields[1] != fields[2]
+    assert hash(fields[0]) == hash(fields[1])

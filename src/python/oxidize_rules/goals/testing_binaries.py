@@ -16,19 +16,26 @@ LIBCS = ("musl", "gnu")
 DIST_VARIABLE = "OXIDIZE_TEST_DIST"
 # Long enough for both distributions to be built from source on a slow machine.
 PACKAGE_TIMEOUT = 2 * 3600.0
-WROTE = re.compile(r"Wrote (?P<path>\S*testprojects\.(?P<project>\w+)/bin@\S*=(?P<libc>\w+))$")
+WROTE = re.compile(
+    r"Wrote (?P<path>\S*testprojects\.(?P<project>\w+)/(?P<name>\w+)@\S*=(?P<libc>\w+))$"
+)
 
 Text = Union[str, Path]
 
 
 @dataclass(frozen=True)
 class Packaged:
-    """Where the executables are, by project and C library."""
+    """Where the executables are, by project and C library: `cli`, or `startup:open` where the
+    target's name is not `bin`."""
 
     files: Mapping[Tuple[str, str], Path]
 
     def __call__(self, project: str, libc: str) -> Path:
         return self.files[project, libc]
+
+
+def _key(project: str, name: str) -> str:
+    return project if name == "bin" else f"{project}:{name}"
 
 
 def package(projects: Sequence[str] = PROJECTS) -> Packaged:
@@ -39,12 +46,15 @@ def package(projects: Sequence[str] = PROJECTS) -> Packaged:
     files: Dict[Tuple[str, str], Path] = {}
     dist = os.environ.get(DIST_VARIABLE)
     if dist:
-        for path in Path(dist).resolve().glob("testprojects.*/bin@target_triple=*"):
+        for path in Path(dist).resolve().glob("testprojects.*/*@target_triple=*"):
             project = path.parent.name.partition(".")[2]
-            files[project, path.name.partition("=")[2]] = path
+            name, _, libc = path.name.partition("@target_triple=")
+            files[_key(project, name), libc] = path
         source = f"{DIST_VARIABLE}={dist}"
     else:
-        targets = [f"testprojects/{project}:bin" for project in projects]
+        targets = [
+            f"testprojects/{project}" + ("" if ":" in project else ":bin") for project in projects
+        ]
         done = subprocess.run(
             [str(REPOSITORY / "pants"), "--no-dynamic-ui", "package", *targets],
             cwd=REPOSITORY,
@@ -57,7 +67,9 @@ def package(projects: Sequence[str] = PROJECTS) -> Packaged:
         for line in done.stderr.splitlines():
             match = WROTE.search(line)
             if match:
-                files[match["project"], match["libc"]] = REPOSITORY / match["path"]
+                files[_key(match["project"], match["name"]), match["libc"]] = (
+                    REPOSITORY / match["path"]
+                )
     for project in projects:
         for libc in LIBCS:
             path = files.get((project, libc), Path())

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,10 @@ static const struct field fields[] = {
 #if PY_VERSION_HEX >= 0x030d0000
     INT(cpu_count),
 #endif
+#if PY_VERSION_HEX >= 0x030e0000
+    INT(context_aware_warnings),
+    INT(thread_inherit_context),
+#endif
 };
 
 static void stop_on(PyStatus status) {
@@ -112,6 +117,10 @@ static unsigned long read_unsigned_long(const char *key, const char *value) {
         oxidize_bad_setting(key, value, "an integer of at least 0");
     return number;
 }
+
+/* Folders that come behind the image: see append_own_paths(). */
+#define SEARCH_PATHS "module_search_paths"
+#define ORIGIN "$ORIGIN"
 
 /* The field's name, if the setting is a `config.<field>`. */
 static const char *field_name(const char *key) {
@@ -169,32 +178,50 @@ static void apply_to_config(PyConfig *config) {
         const struct field *field = find_field(fields, sizeof fields / sizeof *fields, name);
         if (field)
             apply_field(config, field, key, value);
-        else if (!find_field(pre_fields, sizeof pre_fields / sizeof *pre_fields, name))
+        else if (strcmp(name, SEARCH_PATHS) != 0 &&
+                 !find_field(pre_fields, sizeof pre_fields / sizeof *pre_fields, name))
             oxidize_bad_setting(key, value, "a field of PyConfig or PyPreConfig");
     }
 }
 
-/* `allocator`: by default mimalloc where the distribution has it: on musl two to five times as
- * fast as pymalloc over musl's malloc, on glibc a little faster than pymalloc. */
+struct allocator {
+    const char *name;
+    int number; /* PyMemAllocatorName; `debug`: with CPython's checks of each block */
+};
+
+/* By default mimalloc where the distribution has it: on musl two to five times as fast as pymalloc
+ * over musl's malloc, on glibc a little faster than pymalloc. */
+static const struct allocator allocators[] = {
+#if defined(WITH_MIMALLOC)
+    {"default", PYMEM_ALLOCATOR_MIMALLOC},
+    {"debug", PYMEM_ALLOCATOR_MIMALLOC_DEBUG},
+    {"mimalloc", PYMEM_ALLOCATOR_MIMALLOC},
+    {"mimalloc_debug", PYMEM_ALLOCATOR_MIMALLOC_DEBUG},
+#else
+    {"default", PYMEM_ALLOCATOR_NOT_SET},
+    {"debug", PYMEM_ALLOCATOR_DEBUG},
+#endif
+    {"pymalloc", PYMEM_ALLOCATOR_PYMALLOC},
+    {"pymalloc_debug", PYMEM_ALLOCATOR_PYMALLOC_DEBUG},
+    {"malloc", PYMEM_ALLOCATOR_MALLOC},
+    {"malloc_debug", PYMEM_ALLOCATOR_MALLOC_DEBUG},
+};
+
+/* `allocator`; development mode wants checks where nothing else is said, as in CPython. */
 static void choose_allocator(PyPreConfig *config) {
     const char *name = oxidize_setting("allocator", "default");
     const char *chosen = getenv("PYTHONMALLOC");
     if (config->use_environment != 0 && chosen && *chosen)
         return; /* Python reads the variable unless an allocator is set here */
-    if (strcmp(name, "malloc") == 0)
-        config->allocator = PYMEM_ALLOCATOR_MALLOC;
-    else if (strcmp(name, "pymalloc") == 0)
-        config->allocator = PYMEM_ALLOCATOR_PYMALLOC;
-#if defined(WITH_MIMALLOC)
-    else if (strcmp(name, "mimalloc") == 0 || strcmp(name, "default") == 0)
-        config->allocator = PYMEM_ALLOCATOR_MIMALLOC;
-    else
-        oxidize_bad_setting("allocator", name, "default, mimalloc, pymalloc or malloc");
-#else
-    else if (strcmp(name, "default") != 0)
-        oxidize_bad_setting("allocator", name,
-                            "default, pymalloc or malloc (this Python has no mimalloc)");
-#endif
+    if (config->dev_mode > 0 && strcmp(name, "default") == 0)
+        name = "debug";
+    for (size_t i = 0; i < sizeof allocators / sizeof *allocators; i++) {
+        if (strcmp(allocators[i].name, name) == 0) {
+            config->allocator = allocators[i].number;
+            return;
+        }
+    }
+    oxidize_bad_setting("allocator", name, "an allocator that this Python has");
 }
 
 static void preconfigure(const struct oxidize_start *start) {
@@ -206,6 +233,11 @@ static void preconfigure(const struct oxidize_start *start) {
         config.parse_argv = 0;
     }
     apply_to_preconfig(&config);
+#if !defined(__GLIBC__)
+    /* musl's text is UTF-8 whatever the locale is called, so an application need not ask it. */
+    if (start->mode == OXIDIZE_APPLICATION && config.utf8_mode < 0 && config.use_environment == 0)
+        config.utf8_mode = 1;
+#endif
     choose_allocator(&config);
     stop_on(Py_PreInitializeFromBytesArgs(&config, start->argc, start->argv));
 }
@@ -218,6 +250,26 @@ static void set(PyConfig *config, wchar_t **field, const char *value) {
 static const char *in_image(char *buffer, const char *relative) {
     snprintf(buffer, PATH_MAX, OXIDIZE_ROOT "/%s", relative);
     return buffer;
+}
+
+/* The user's module_search_paths, after those of the image. `$ORIGIN` is the folder of the
+ * executable; an entry with it is left out where that folder is not known (a memfd, a file that is
+ * gone). */
+static void append_own_paths(PyConfig *config, const char *executable) {
+    char buffer[PATH_MAX];
+    const char *slash = strrchr(executable, '/');
+    bool known = slash && strncmp(executable, "/proc/", 6) != 0;
+    uint32_t cursor = 0;
+    const char *path;
+    while ((path = oxidize_next_setting("config." SEARCH_PATHS, &cursor)) != NULL) {
+        bool relative = strncmp(path, ORIGIN, sizeof ORIGIN - 1) == 0;
+        const char *rest = relative ? path + sizeof ORIGIN - 1 : path;
+        int folder = relative && known ? (int)(slash - executable) : 0;
+        if ((relative && !known) || (size_t)snprintf(buffer, sizeof buffer, "%.*s%s", folder,
+                                                     executable, rest) >= sizeof buffer)
+            continue;
+        append(config, &config->module_search_paths, *buffer ? buffer : "/");
+    }
 }
 
 static void set_paths(PyConfig *config, const struct oxidize_start *start) {
@@ -239,6 +291,7 @@ static void set_paths(PyConfig *config, const struct oxidize_start *start) {
     while ((path = oxidize_next_setting("path", &cursor)) != NULL)
         append(config, &config->module_search_paths, in_image(buffer, path));
     oxidize_executable_path(buffer, sizeof buffer, start->argc ? start->argv[0] : NULL);
+    append_own_paths(config, buffer);
     set(config, &config->executable, buffer);
     set(config, &config->base_executable, buffer);
 }

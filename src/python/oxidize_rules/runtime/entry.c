@@ -2,6 +2,7 @@
 #define PY_SSIZE_T_CLEAN
 #include "start.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -141,16 +142,32 @@ static int die_of_interrupt(void) {
     return 128 + SIGINT;
 }
 
+/* `safe_path` = 0: the working directory comes first, as for `python -m`. An isolated application
+ * does not look there. */
+static int insert_working_directory(void) {
+    char folder[PATH_MAX];
+    PyObject *path = PySys_GetObject("path"); /* borrowed */
+    if (strcmp(oxidize_setting("config.safe_path", "1"), "0") != 0 || path == NULL ||
+        !PyList_Check(path) || getcwd(folder, sizeof folder) == NULL)
+        return 0;
+    PyObject *entry = PyUnicode_DecodeFSDefault(folder);
+    int failed = entry ? PyList_Insert(path, 0, entry) : -1;
+    Py_XDECREF(entry);
+    return failed;
+}
+
 static int run_application(void) {
     bool interrupted = false;
     int status = 0;
-    PyObject *result = run_entry();
+    PyObject *result = insert_working_directory() == 0 ? run_entry() : NULL;
     if (result == NULL) {
-        interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+        /* As in CPython, a class made from it does not count. */
+        interrupted = PyErr_Occurred() == PyExc_KeyboardInterrupt;
         status = 1;
-        PyErr_Print(); /* on SystemExit this does not return */
+        PyErr_Print(); /* on SystemExit this does not return, unless there is to be a prompt */
     }
     Py_XDECREF(result);
+    status = oxidize_prompt(status);
     if (Py_FinalizeEx() < 0)
         status = 120; /* as `python`: buffered output could not be written */
     return interrupted ? die_of_interrupt() : status;

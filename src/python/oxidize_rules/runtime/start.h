@@ -35,6 +35,10 @@ void oxidize_prepare(struct oxidize_start *start, int argc, char **argv);
 /* Run the program, finalize Python, give the exit status (entry.c). */
 int oxidize_run(const struct oxidize_start *start);
 
+/* Give a prompt after the program, if the configuration wants one (prompt.c). `status` is the
+ * program's exit status; gives the one to end with. */
+int oxidize_prompt(int status);
+
 /* Absolute path of the running executable, in `buffer`; "" if there is no way to know
  * (executable.c). */
 void oxidize_executable_path(char *buffer, size_t size, const char *argument);

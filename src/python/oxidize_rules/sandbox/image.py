@@ -23,8 +23,9 @@ import sys
 
 from oxidize_rules.sandbox.elf_object import Section, write_object
 from oxidize_rules.sandbox.errors import UserError, run
+from oxidize_rules.sandbox.interpreter_config import close_names
 from oxidize_rules.sandbox.options import parse_options
-from oxidize_rules.sandbox.settings import check_settings, close_names
+from oxidize_rules.sandbox.settings import check_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

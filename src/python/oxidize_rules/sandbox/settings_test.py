@@ -3,59 +3,9 @@ from __future__ import annotations
 import pytest
 
 from oxidize_rules.sandbox.errors import UserError
-from oxidize_rules.sandbox.settings import (
-    CONFIG_INTEGERS,
-    CONFIG_REFUSED,
-    CONFIG_STRINGS,
-    check_settings,
-    config_value,
-)
+from oxidize_rules.sandbox.settings import check_settings, config_settings
 
 INTERPRETER = ("entry.kind", "interpreter")
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "expected"),
-    [
-        ("utf8_mode", "1", "1"),
-        ("utf8_mode", True, "1"),
-        ("isolated", "false", "0"),
-        ("verbose", 2, "2"),
-        ("cpu_count", "-1", "-1"),
-        ("hash_seed", "4294967295", "4294967295"),
-        ("stdio_encoding", "utf-8", "utf-8"),
-        ("filesystem_errors", "strict", "strict"),
-    ],
-)
-def test_values_of_fields(field: str, value: str | int, expected: str) -> None:
-    assert config_value(field, value) == expected
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("utf8_mode", "2", ["utf8_mode", "'2'", "true (1) or false (0)"]),
-        ("verbose", "4", ["verbose", "'4'", "0 to 3"]),
-        ("verbose", "true", ["'true'", "0 to 3"]),
-        ("hash_seed", "x", ["'x'", "0 to 4294967295"]),
-        ("stdio_errors", "explode", ["'explode'", "surrogateescape"]),
-        ("stdio_encoding", 8, ["8", "expected text"]),
-        ("stdio_encoding", "a\0b", ["expected text"]),
-        ("home", "/usr", ["home", "cannot be set", "image", "Remove"]),
-        ("site_import", "1", ["cannot be set", "`site`"]),
-        ("utf_mode", "1", ["'utf_mode'", "Did you mean utf8_mode"]),
-    ],
-)
-def test_refused_fields_say_why(field: str, value: str | int, words: list[str]) -> None:
-    with pytest.raises(UserError) as error:
-        config_value(field, value)
-    for word in ["interpreter_config", *words]:
-        assert word in str(error.value)
-
-
-def test_no_field_is_in_two_tables() -> None:
-    fields = [*CONFIG_INTEGERS, *CONFIG_STRINGS, *CONFIG_REFUSED]
-    assert len(fields) == len(set(fields))
 
 
 def test_settings_keep_their_order_and_are_normalized() -> None:
@@ -63,6 +13,8 @@ def test_settings_keep_their_order_and_are_normalized() -> None:
         ["path", "lib"],
         ["entry.kind", "interpreter"],
         ["config.utf8_mode", "true"],
+        ["config.warnoptions", "error"],
+        ["config.warnoptions", "ignore"],
         ["path", "app"],
         ["env.HOME", "/"],
         ["argv", ""],
@@ -71,6 +23,8 @@ def test_settings_keep_their_order_and_are_normalized() -> None:
         ("path", "lib"),
         ("entry.kind", "interpreter"),
         ("config.utf8_mode", "1"),
+        ("config.warnoptions", "error"),
+        ("config.warnoptions", "ignore"),
         ("path", "app"),
         ("env.HOME", "/"),
         ("argv", ""),
@@ -83,6 +37,7 @@ def test_settings_keep_their_order_and_are_normalized() -> None:
         [INTERPRETER, ("nonsense", "1")],
         [INTERPRETER, INTERPRETER],
         [INTERPRETER, ("config.isolated", "1"), ("config.isolated", "1")],
+        [INTERPRETER, ("env.xoptions", "1"), ("env.xoptions", "1")],
         [("entry.kind", "else")],
         [],
         [("entry.kind", "function"), ("entry.module", "x")],
@@ -102,6 +57,7 @@ def test_what_only_a_rule_can_get_wrong(settings: list[tuple[str, ...]]) -> None
         (("env.A=B", "x"), ["env", "'A=B'"]),
         (("argv", "a\0"), ["argv", "NUL"]),
         (("config.utf8_mode", "maybe"), ["utf8_mode", "'maybe'"]),
+        (("config.warnoptions", "explode"), ["warnoptions", "'explode'"]),
     ],
 )
 def test_what_a_user_can_get_wrong(setting: tuple[str, str], words: list[str]) -> None:
@@ -109,3 +65,14 @@ def test_what_a_user_can_get_wrong(setting: tuple[str, str], words: list[str]) -
         check_settings([INTERPRETER, setting])
     for word in words:
         assert word in str(error.value)
+
+
+def test_settings_of_a_config() -> None:
+    settings = config_settings({"utf8_mode": 1, "stdio_errors": "strict", "xoptions": ("b", "a=1")})
+    assert settings == [
+        ("config.stdio_errors", "strict"),
+        ("config.utf8_mode", "1"),
+        ("config.xoptions", "b"),
+        ("config.xoptions", "a=1"),
+    ]
+    assert check_settings([INTERPRETER, *settings]) == [INTERPRETER, *settings]

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
 from pants.backend.python.target_types import EntryPoint
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import Digest, FileEntry
+from pants.engine.target import InvalidFieldException
 from pants.util.logging import LogLevel
 from pants.util.strutil import pluralize
 
 from oxidize_rules.binary_targets import (
     MUSL_X86_64,
     BinaryDistributionField,
+    ConfigValue,
     OxidizedBinaryFieldSet,
+    OxidizedBinaryTarget,
     TargetTripleField,
     invalid_field,
 )
@@ -28,6 +31,9 @@ from oxidize_rules.compat import (
     rule,
 )
 from oxidize_rules.sandbox import content
+from oxidize_rules.sandbox.errors import UserError
+from oxidize_rules.sandbox.interpreter_config import check_version
+from oxidize_rules.sandbox.settings import config_settings
 from oxidize_rules.subsystem import OxidizeSubsystem
 from oxidize_rules.target_type_rules import ResolveEntryPointRequest, resolve_entry_point
 from oxidize_rules.util_rules import content as content_rules
@@ -164,6 +170,41 @@ def _version(text: str) -> Tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
+def binary_config(fields: OxidizedBinaryFieldSet, python_version: str) -> Dict[str, ConfigValue]:
+    """The `interpreter_config` with the level of the bytecode, without what is run.
+
+    Raises InvalidFieldException where it contradicts another field or the distribution.
+    """
+    config: Dict[str, ConfigValue] = dict(fields.interpreter_config.value or {})
+    config.pop("run_module", None)
+    try:
+        check_version(config, python_version)
+    except UserError as error:
+        raise InvalidFieldException(
+            f"The `{OxidizedBinaryTarget.alias}` target {fields.address}: {error}"
+        ) from None
+    level = fields.bytecode_optimization.value or 0
+    if config.setdefault("optimization_level", level) != level:
+        raise invalid_field(
+            fields.address,
+            fields.interpreter_config.alias,
+            found=f"a dict with `optimization_level` = `{config['optimization_level']}`",
+            expected=f"`{fields.bytecode_optimization.alias}` is `{level}`",
+            remedy=f"set `{fields.bytecode_optimization.alias}` alone",
+        )
+    return config
+
+
+def what_runs(
+    fields: OxidizedBinaryFieldSet, entry_point: Optional[EntryPoint]
+) -> Optional[EntryPoint]:
+    """The resolved `entry_point`, or what `interpreter_config` has as `run_module`."""
+    config = fields.interpreter_config.value
+    if entry_point is None and config and "run_module" in config:
+        return EntryPoint(module=str(config["run_module"]))
+    return entry_point
+
+
 def binary_settings(
     fields: OxidizedBinaryFieldSet,
     entry_point: Optional[EntryPoint],
@@ -194,18 +235,7 @@ def binary_settings(
         ("python.version", ".".join(python_version.split(".")[:2])),
         ("allocator", fields.allocator.value or "default"),
     ]
-    level = str(fields.bytecode_optimization.value)
-    config = {"optimization_level": level}
-    config.update(fields.interpreter_config.value or {})
-    if config["optimization_level"] != level:
-        raise invalid_field(
-            fields.address,
-            fields.interpreter_config.alias,
-            found=f"a dict with `optimization_level` = `{config['optimization_level']}`",
-            expected=f"`{fields.bytecode_optimization.alias}` is `{level}`",
-            remedy=f"set `{fields.bytecode_optimization.alias}` alone",
-        )
-    settings += [(f"config.{name}", value) for name, value in sorted(config.items())]
+    settings += config_settings(binary_config(fields, python_version))
     settings += [(f"env.{name}", value) for name, value in sorted((fields.env.value or {}).items())]
     settings += [("argv", argument) for argument in fields.argv.value or ()]
     return tuple(settings)
@@ -403,7 +433,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
     check_distribution(fields, distribution)
     settings = binary_settings(
         fields,
-        entry_point.value,
+        what_runs(fields, entry_point.value),
         distribution.python_version,
         has_app=bool(sources.folders),
     )

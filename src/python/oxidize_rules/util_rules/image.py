@@ -45,7 +45,7 @@ from oxidize_rules.util_rules.sandbox_program import (
 )
 
 # Modules of `oxidize_rules.sandbox` that make up the image program.
-_PROGRAM = ("component", "elf_object", "image", "options", "settings", "tree")
+_PROGRAM = ("component", "elf_object", "image", "interpreter_config", "options", "settings", "tree")
 _SETTINGS = "settings.json"
 _MANIFESTS = "manifests.txt"
 _BUILTIN = "builtin.txt"
