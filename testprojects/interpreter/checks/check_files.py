@@ -179,7 +179,7 @@ class Errors(unittest.TestCase):
         self.fails(errno.EEXIST, os.mkdir, FOLDER)
         self.fails(errno.EROFS, os.rmdir, FOLDER)
         self.fails(errno.EROFS, os.unlink, FILE)
-        self.fails(errno.EROFS, os.unlink, find("missing"))
+        self.fails(errno.ENOENT, os.unlink, find("missing"))
         self.fails(errno.ENOENT, os.unlink, find("no/missing"))
         self.fails(errno.EROFS, os.rename, FILE, find("new"))
         self.fails(errno.EXDEV, os.rename, FILE, "/tmp/oxidized-check")

@@ -17,7 +17,9 @@ static int fail(int error) {
     return -1;
 }
 
-/* For calls that change what is there. */
+/* For calls that change or remove what is there. A read-only disk says EROFS to the removal of a
+ * name that is not there, too; but then nothing is refused, and programs that remove what may be
+ * missing look for ENOENT. */
 static int refuse_change(const struct oxidize_place *place) {
     return fail(place->node == OXIDIZE_NONE ? place->error : EROFS);
 }
@@ -29,13 +31,7 @@ static int refuse_new(const struct oxidize_place *place) {
     return fail(place->creatable ? EROFS : place->error);
 }
 
-/* For calls that remove a name: the kernel refuses before it looks whether the name is there. */
-static int refuse_removal(const struct oxidize_place *place) {
-    bool folder_there = place->node != OXIDIZE_NONE || place->creatable;
-    return fail(folder_there ? EROFS : place->error);
-}
-
-/* `declare` and `pass` are the parameters after the path; `refuse` is one of the three above. */
+/* `declare` and `pass` are the parameters after the path; `refuse` is one of the two above. */
 #define WRAP_PATH(name, refuse, declare, pass)                                                     \
     REAL(name);                                                                                    \
     WRAP(int, name) declare {                                                                      \
@@ -67,11 +63,11 @@ WRAP_PATH_AT(mkfifoat, refuse_new, (int folder, const char *path, mode_t mode),
 WRAP_PATH(symlink, refuse_new, (const char *target, const char *path), (target, path))
 WRAP_PATH_AT(symlinkat, refuse_new, (const char *target, int folder, const char *path),
              (target, folder, path))
-WRAP_PATH(rmdir, refuse_removal, (const char *path), (path))
-WRAP_PATH(unlink, refuse_removal, (const char *path), (path))
-WRAP_PATH_AT(unlinkat, refuse_removal, (int folder, const char *path, int flags),
+WRAP_PATH(rmdir, refuse_change, (const char *path), (path))
+WRAP_PATH(unlink, refuse_change, (const char *path), (path))
+WRAP_PATH_AT(unlinkat, refuse_change, (int folder, const char *path, int flags),
              (folder, path, flags))
-WRAP_PATH(remove, refuse_removal, (const char *path), (path))
+WRAP_PATH(remove, refuse_change, (const char *path), (path))
 WRAP_PATH(chmod, refuse_change, (const char *path, mode_t mode), (path, mode))
 WRAP_PATH_AT(fchmodat, refuse_change, (int folder, const char *path, mode_t mode, int flags),
              (folder, path, mode, flags))
