@@ -45,6 +45,9 @@ ConfigValue = Union[int, str, Tuple[str, ...]]
 # The triples that a binary can be made for.
 TARGET_TRIPLES = (MUSL_X86_64, GNU_X86_64)
 
+# By which rule extension modules are left out; util_rules/extension_filter.py has what they mean.
+EXTENSION_FILTERS = ("all", "minimal", "no-libraries", "no-copyleft")
+
 # When a static executable has a dynamic loader inside.
 DYNAMIC_LOADING = ("auto", "always", "never")
 
@@ -238,6 +241,27 @@ class BytecodeOptimizationField(IntField):
         return value
 
 
+class ExtensionFilterField(StringField):
+    alias = "extension_filter"
+    default = "all"
+    valid_choices = EXTENSION_FILTERS
+    help = help_text(
+        """
+        Which extension modules of the standard library are built in, by a rule.
+
+          * `all` (default): all but those that the field `include_extensions` tells of;
+          * `minimal`: only what the interpreter starts with;
+          * `no-libraries`: none that links a library other than the C library's own;
+          * `no-copyleft`: none whose licence, as the distribution tells it, is copyleft. Of
+            `A OR B` one may choose, of `A AND B` both count; what the distribution tells no licence
+            of, or one that is not known, is left out, too.
+
+        The fields `include_extensions` and `exclude_extensions` come after the rule: what they name
+        goes in or stays out whatever it says.
+        """
+    )
+
+
 class ExcludeExtensionsField(StringSequenceField):
     alias = "exclude_extensions"
     help = help_text(
@@ -254,7 +278,8 @@ class IncludeExtensionsField(StringSequenceField):
     alias = "include_extensions"
     help = help_text(
         """
-        Extension modules to build in that are left out by default, where the distribution has them:
+        Extension modules to build in that are left out by default or by the `extension_filter`
+        field. By default these are, where the distribution has them:
 
           * `_dbm`: it links Berkeley DB, whose licence (Sleepycat) asks you to publish the source
             of the whole executable;
@@ -551,6 +576,7 @@ class OxidizedBinaryTarget(Target):
         ExcludeField,
         IncludeSourcesField,
         CompressField,
+        ExtensionFilterField,
         ExcludeExtensionsField,
         IncludeExtensionsField,
         NativeLibrariesField,
@@ -618,6 +644,7 @@ class OxidizedBinaryFieldSet(PackageFieldSet, RunFieldSet):
     exclude: ExcludeField
     include_sources: IncludeSourcesField
     compress: CompressField
+    extension_filter: ExtensionFilterField
     exclude_extensions: ExcludeExtensionsField
     include_extensions: IncludeExtensionsField
     native_libraries: NativeLibrariesField

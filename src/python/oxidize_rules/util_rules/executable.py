@@ -56,6 +56,7 @@ from oxidize_rules.util_rules.distribution import (
     PythonDistributionRequest,
     load_python_distribution,
 )
+from oxidize_rules.util_rules.extension_filter import ALL, MINIMAL
 from oxidize_rules.util_rules.first_party import (
     FirstPartyFolder,
     FirstPartyRequest,
@@ -67,7 +68,11 @@ from oxidize_rules.util_rules.first_party_wheels import (
     find_first_party_distributions,
 )
 from oxidize_rules.util_rules.image import IMAGE_OBJECT, ImageRequest, merge_image
-from oxidize_rules.util_rules.inittab import InittabRequest, compile_inittab
+from oxidize_rules.util_rules.inittab import (
+    InittabRequest,
+    LeftOutExtension,
+    compile_inittab,
+)
 from oxidize_rules.util_rules.link import LinkObject, LinkRequest, link_executable
 from oxidize_rules.util_rules.native_libraries import (
     ExtraLibrariesRequest,
@@ -303,6 +308,7 @@ def summary(
     extensions: Tuple[str, ...],
     size: int,
     warnings: Tuple[str, ...] = (),
+    left_out: Tuple[LeftOutExtension, ...] = (),
 ) -> Tuple[str, ...]:
     """What the executable is and has inside, in lines for a person.
 
@@ -324,6 +330,7 @@ def summary(
         + (f" (glibc {floor} or newer)" if floor else " (static)")
         + f", Python {distribution.python_version} of {distribution.address}",
         f"inside: {', '.join(inside)}; {report['modules']} modules; {kinds}",
+        *_filter_summary(fields, left_out),
         *_native_summary(native),
         *(
             f"warning: {warning}"
@@ -335,6 +342,19 @@ def summary(
             for address in sources.ignored
         ),
     )
+
+
+def _filter_summary(
+    fields: OxidizedBinaryFieldSet, left_out: Iterable[LeftOutExtension]
+) -> Tuple[str, ...]:
+    """What a filter left out that is not plain from its name."""
+    names = [one for one in left_out if one.field == fields.extension_filter.alias]
+    if not names:
+        return ()
+    start = f"left out by {fields.extension_filter.alias}={fields.extension_filter.value}: "
+    if fields.extension_filter.value == MINIMAL:
+        return (start + pluralize(len(names), "extension module"),)
+    return (start + "; ".join(f"{one.name} ({one.why})" for one in names),)
 
 
 def _native_summary(native: Mapping[str, Any]) -> Tuple[str, ...]:
@@ -459,6 +479,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
                 tuple(fields.exclude_extensions.value or ()),
                 str(fields.address),
                 tuple(fields.include_extensions.value or ()),
+                fields.extension_filter.value or ALL,
             ),
             **implicitly(),
         ),
@@ -557,6 +578,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             ),
             excluded_extensions=tuple(fields.exclude_extensions.value or ()),
             included_extensions=tuple(fields.include_extensions.value or ()),
+            extension_filter=fields.extension_filter.value or ALL,
             strip=bool(fields.strip.value),
             debug=bool(fields.debug_info.value),
             link_args=tuple(fields.link_args.value or ()),
@@ -589,6 +611,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             inittab.parts.extensions,
             size,
             filtered.warnings,
+            inittab.left_out,
         ),
     )
 

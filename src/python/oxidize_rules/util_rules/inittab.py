@@ -21,6 +21,7 @@ from oxidize_rules.compat import (
 )
 from oxidize_rules.sandbox.errors import UserError
 from oxidize_rules.sandbox.inittab import inittab_source
+from oxidize_rules.util_rules import extension_filter
 from oxidize_rules.util_rules.distribution import (
     Extension,
     PythonDistribution,
@@ -52,14 +53,24 @@ DEFAULT_EXCLUDED = (
 @dataclass(frozen=True)
 class InittabRequest:
     """`excluded` are names of extension modules to leave out, `included` those to keep of
-    `DEFAULT_EXCLUDED`; `where` is the address that asks, for messages. `glibc_floor` is the
-    executable's; None on musl."""
+    `DEFAULT_EXCLUDED` and of what the `filter` leaves out; `where` is the address that asks, for
+    messages. `glibc_floor` is the executable's; None on musl."""
 
     distribution: Address
     glibc_floor: Optional[str]
     excluded: Tuple[str, ...] = ()
     where: str = ""
     included: Tuple[str, ...] = ()
+    filter: str = extension_filter.ALL
+
+
+@dataclass(frozen=True)
+class LeftOutExtension:
+    """An extension module that is not built in: by which field ("": by default), and why."""
+
+    name: str
+    field: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,7 @@ class Inittab:
     digest: Digest
     path: str
     parts: LinkParts
+    left_out: Tuple[LeftOutExtension, ...] = ()
 
 
 def chosen_extensions(
@@ -115,15 +127,34 @@ def chosen_extensions(
                 f"{request.where}: both `exclude_extensions` and `include_extensions` name "
                 f"`{name}`. Remove it from one of them."
             )
-        if by_name[name].required or by_name[name].in_core:
+        if extension_filter.is_needed(by_name[name]):
             raise OxidizeError(
                 f"{request.where}: `exclude_extensions` names `{name}`, but the interpreter cannot "
                 "start without it. Remove it from the field."
             )
-    left_out = {name for name in by_name if excluded_by_default(by_name[name])}
-    left_out = left_out.difference(request.included).union(request.excluded)
+    left_out = {one.name for one in left_out_extensions(request, distribution)}
     chosen = (one for name, one in by_name.items() if name not in left_out)
     return tuple(sorted(chosen, key=lambda one: (one.in_core, one.name)))
+
+
+def left_out_extensions(
+    request: InittabRequest, distribution: PythonDistribution
+) -> Tuple[LeftOutExtension, ...]:
+    """What is not built in, sorted by name. What the user names wins over rules."""
+    found = []
+    for extension in sorted(distribution.extensions, key=lambda one: one.name):
+        name = extension.name
+        if name in request.excluded:
+            found.append(LeftOutExtension(name, "exclude_extensions", "the field names it"))
+        elif name in request.included:
+            continue
+        elif excluded_by_default(extension):
+            found.append(LeftOutExtension(name, "", "it is left out by default"))
+        else:
+            why = extension_filter.reason_to_drop(extension, request.filter)
+            if why is not None:
+                found.append(LeftOutExtension(name, "extension_filter", why))
+    return tuple(found)
 
 
 def excluded_by_default(extension: Extension) -> bool:
@@ -202,7 +233,12 @@ async def compile_inittab(request: InittabRequest) -> Inittab:
         description=f"Compile the table of built-in modules of {distribution.address}",
     )
     result = await execute_process_or_raise(**implicitly({process: Process}))
-    return Inittab(result.output_digest, INITTAB_OBJECT, link_parts(distribution, extensions))
+    return Inittab(
+        result.output_digest,
+        INITTAB_OBJECT,
+        link_parts(distribution, extensions),
+        left_out_extensions(request, distribution),
+    )
 
 
 def rules():  # type: ignore[no-untyped-def]

@@ -13,6 +13,7 @@ from oxidize_rules.util_rules.inittab import (
     OwnedFile,
     chosen_extensions,
     excluded_by_default,
+    left_out_extensions,
     link_parts,
 )
 from oxidize_rules.util_rules.runtime import runtime_sources, symbol_list, taken_over
@@ -60,8 +61,8 @@ DISTRIBUTION: Any = SimpleNamespace(
 )
 
 
-def choose(*excluded: str, included: tuple[str, ...] = ()) -> list[str]:
-    request = InittabRequest(Address("toolchains"), None, excluded, "//app:bin", included)
+def choose(*excluded: str, included: tuple[str, ...] = (), rule: str = "all") -> list[str]:
+    request = InittabRequest(Address("toolchains"), None, excluded, "//app:bin", included, rule)
     return [one.name for one in chosen_extensions(request, DISTRIBUTION)]
 
 
@@ -74,6 +75,19 @@ def test_what_is_left_out_unless_asked_for() -> None:
     assert choose(included=("_dbm", "_ssl"))[:3] == ["_dbm", "_hashlib", "_ssl"]
     assert not {*choose(included=("_dbm",))}.intersection(LEFT_OUT) - {"_dbm"}
     assert choose("_tkinter") == choose()
+
+
+def test_a_rule_leaves_out_and_names_win_over_it() -> None:
+    assert choose(rule="minimal") == ["posix", "sys"]
+    assert choose(rule="minimal", included=("_ssl", "_dbm")) == ["_dbm", "_ssl", "posix", "sys"]
+    assert choose(rule="no-libraries") == ["cmath", "math", "posix", "sys"]
+    assert choose("math", rule="no-libraries") == ["cmath", "posix", "sys"]
+    # The distribution does not tell the licences of these two.
+    assert choose(rule="no-copyleft") == ["cmath", "math", "posix", "sys"]
+    request = InittabRequest(Address("toolchains"), None, ("math",), filter="no-copyleft")
+    told = {one.name: one.field for one in left_out_extensions(request, DISTRIBUTION)}
+    assert told.items() >= {"math": "exclude_extensions", "_ssl": "extension_filter"}.items()
+    assert told["_testcapi"] == ""
 
 
 def test_what_is_left_out_is_not_linked() -> None:

@@ -35,6 +35,7 @@ from oxidize_rules.util_rules.distribution import (
     PythonDistributionRequest,
     load_python_distribution,
 )
+from oxidize_rules.util_rules.extension_filter import ALL
 from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
 from oxidize_rules.util_rules.inittab import (
     CORE,
@@ -102,6 +103,7 @@ class LinkRequest:
     objects: Tuple[LinkObject, ...]
     excluded_extensions: Tuple[str, ...] = ()
     included_extensions: Tuple[str, ...] = ()
+    extension_filter: str = ALL
     strip: bool = True
     link_args: Tuple[str, ...] = ()
     link_map: bool = False
@@ -201,6 +203,7 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
                 request.excluded_extensions,
                 request.where,
                 request.included_extensions,
+                request.extension_filter,
             ),
             **implicitly(),
         ),
