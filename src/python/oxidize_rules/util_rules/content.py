@@ -27,7 +27,7 @@ from oxidize_rules.compat import (
     rule,
 )
 from oxidize_rules.sandbox import content
-from oxidize_rules.sandbox.settings import close_names
+from oxidize_rules.sandbox.interpreter_config import close_names
 from oxidize_rules.util_rules.component import (
     MANIFEST,
     NATIVE_FILE,
