@@ -228,6 +228,25 @@ def test_a_field_with_a_wrong_value(
     assert not (project.root / "outside").exists()
 
 
+@pytest.mark.parametrize(
+    ("config", "needles"),
+    [
+        ('{"utf8_mod": True}', ("no member 'utf8_mod'", "Did you mean utf8_mode?")),
+        ('{"verbose": True}', ("verbose is True", "an integer from 0 to 3")),
+        ('{"x_options": ["utf8=2"]}', ("xoptions has 'utf8=2'", "`utf8=0`")),
+        ('{"run_module": "http.server"}', ("`http.server`", "`entry_point`", "To fix, remove")),
+        ('{"thread_inherit_context": True}', ("came with Python 3.14", "has Python 3.13")),
+        ('{"optimization_level": 2}', ("`bytecode_optimization` is `0`", "To fix, set")),
+    ],
+    ids=["name", "type", "value", "entry-point", "version", "level"],
+)
+def test_an_interpreter_config(project: Project, config: str, needles: Tuple[str, ...]) -> None:
+    target = write_binary(
+        project, "config", 'entry_point="main.py"', f"interpreter_config={config}"
+    )
+    refused(project, target, "interpreter_config", *needles)
+
+
 def test_a_distribution_for_another_triple(project: Project) -> None:
     target = write_binary(
         project,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, Iterator
@@ -10,6 +11,7 @@ from typing import Any, Iterator
 import pytest
 
 from oxidize_rules.goals.testing_binaries import LIBCS, Packaged, package
+from oxidize_rules.goals.testing_https import make_authority
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,13 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="oxidize-test-") as name:
         os.chmod(name, 0o755)
         yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files of `make_authority`."""
+    if shutil.which("openssl") is None:
+        pytest.skip("the `openssl` command, which makes the certificates, is not installed")
+    folder = tmp_path_factory.mktemp("authority")
+    make_authority(folder)
+    return folder

@@ -337,7 +337,11 @@ static void insert_python_path(PyConfig *config) {
  * 13): everything it finds out is already set. */
 PyStatus __wrap__PyConfig_InitPathConfig(PyConfig *config, int compute);
 PyStatus __wrap__PyConfig_InitPathConfig(PyConfig *config, int compute) {
-    (void)config, (void)compute;
+    (void)compute;
+    /* CPython has overwritten this one by what the command line says (_PyPreCmdline_SetConfig). */
+    const char *warn = oxidize_setting("config.warn_default_encoding", NULL);
+    if (warn)
+        config->warn_default_encoding |= strcmp(warn, "1") == 0;
     return PyStatus_Ok();
 }
 #endif
