@@ -232,6 +232,19 @@ def test_a_prompt_after_the_end(packages: Packaged, libc: str) -> None:
     assert start([file, "1+1"], stdin="exit(7)\n").code == 0
 
 
+def test_the_interpreter_inside(packages: Packaged, libc: str) -> None:
+    """Children have the settings, but for the prompt; options do not add to them."""
+    file = packages("startup:configured", libc)
+    code = "import json, sys; print(json.dumps([sys.flags.bytes_warning, sys.flags.inspect]))"
+    for options, expected in (([], [1, 0]), (["-b"], [1, 0]), (["-bb"], [2, 0]), (["-i"], [1, 1])):
+        ended = start([file, *options, "-c", code], env={"OXIDIZED_INTERPRETER": "1"})
+        assert json.loads(ended.out) == expected, options
+    child = "__import__('subprocess').check_output([sys.executable, {}'-c', {!r}]).decode()"
+    flags = "*__import__('subprocess')._args_from_interpreter_flags(), "
+    alike = values([file], child.format("", code), child.format(flags, code))
+    assert list(map(json.loads, alike)) == [[1, 0]] * 2
+
+
 # The opposite of isolated.
 
 

@@ -187,6 +187,32 @@ def test_empty_root(executables: Dict[str, Path], folder: Path, mode: str) -> No
     assert not [path for path in folder.rglob("*") if re.search(r"\.so\b", path.name)]
 
 
+TIME_ZONE = """
+import datetime, zoneinfo
+zone = zoneinfo.ZoneInfo("Europe/Zurich")
+print(datetime.datetime(2026, 7, 1, tzinfo=zone).utcoffset(), len(zoneinfo.available_timezones()))
+"""
+
+
+def test_time_zones_of_the_package(executables: Dict[str, Path], folder: Path) -> None:
+    """Those of `tzdata`, which is inside, where the machine has none."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may change the root folder")
+    try:
+        os.link(executables["musl"], folder / "packages")
+    except OSError:
+        shutil.copy(executables["musl"], folder / "packages")
+    done = subprocess.run(
+        ["chroot", str(folder), "/packages", "-c", TIME_ZONE],
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "OXIDIZED_INTERPRETER": "1"},
+        capture_output=True,
+        text=True,
+    )
+    offset, count = done.stdout.split()
+    assert (offset, done.stderr) == ("2:00:00", "")
+    assert int(count) > 400
+
+
 def cell(one: Found) -> str:
     """The verdict, and the oldest C library that the wheel is for."""
     needs = re.sub(r"^(many|musl)linux_", "", one.wheel).replace("_", ".")

@@ -168,11 +168,21 @@ static void apply_field(PyConfig *config, const struct field *field, const char 
     }
 }
 
-static void apply_to_config(PyConfig *config) {
+/* Fields that options of the command line count up. */
+static bool is_counted(const char *name) {
+    static const char *const counted[] = {"bytes_warning", "inspect", "interactive",
+                                          "optimization_level", "parser_debug", "quiet", "verbose"};
+    for (size_t i = 0; i < sizeof counted / sizeof *counted; i++)
+        if (strcmp(counted[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void apply_to_config(PyConfig *config, enum oxidize_mode mode) {
     const struct oxidize_setting *setting;
     for (uint32_t i = 0; (setting = oxidize_setting_at(i)) != NULL; i++) {
         const char *key = oxidize_string(setting->key), *name = field_name(key);
-        if (name == NULL)
+        if (name == NULL || (mode == OXIDIZE_INTERPRETER && is_counted(name)))
             continue;
         const char *value = oxidize_string(setting->value);
         const struct field *field = find_field(fields, sizeof fields / sizeof *fields, name);
@@ -346,6 +356,29 @@ PyStatus __wrap__PyConfig_InitPathConfig(PyConfig *config, int compute) {
 }
 #endif
 
+/* In the interpreter, a setting that options count up is the least: multiprocessing gives a child
+ * all options that its parent has, and the child is not to have twice as many. A prompt
+ * (`inspect`) is for the application itself, not for its children. */
+static void raise_counted(PyConfig *config) {
+    bool application = strcmp(oxidize_setting("entry.kind", ""), "interpreter") != 0;
+    bool read = false;
+    const struct oxidize_setting *setting;
+    for (uint32_t i = 0; (setting = oxidize_setting_at(i)) != NULL; i++) {
+        const char *key = oxidize_string(setting->key), *name = field_name(key);
+        if (name == NULL || !is_counted(name) || (application && strncmp(name, "in", 2) == 0))
+            continue;
+        int least = read_integer(key, oxidize_string(setting->value));
+        const struct field *field = find_field(fields, sizeof fields / sizeof *fields, name);
+        if (least == 0 || field == NULL)
+            continue;
+        if (!read)
+            stop_on(PyConfig_Read(config));
+        read = true;
+        int *value = (void *)((char *)config + field->offset);
+        *value = *value < least ? least : *value;
+    }
+}
+
 static int install(void) {
     return oxidize_install_importer() < 0 || oxidize_install_builtins() < 0 ? -1 : 0;
 }
@@ -381,12 +414,14 @@ void oxidize_configure(const struct oxidize_start *start) {
     }
     config.site_import = 0;
     config.pathconfig_warnings = 0;
-    apply_to_config(&config);
+    apply_to_config(&config, start->mode);
     stop_on(PyConfig_SetBytesArgv(&config, start->argc, start->argv));
     set_paths(&config, start);
     const char *python_path = getenv("PYTHONPATH");
     if (config.use_environment != 0 && python_path && *python_path)
         insert_python_path(&config);
+    if (start->mode == OXIDIZE_INTERPRETER)
+        raise_counted(&config);
     PyStatus status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);
     stop_on(status);
