@@ -81,6 +81,12 @@ class Options(unittest.TestCase):
             code = "import sys; print(sys.path[1:3], sys.flags.optimize)"
             self.assertNotIn(folder, self.output("-E", "-c", code, env=env))
             self.assertNotIn(folder, self.output("-I", "-c", code, env=env))
+            # Every option counts beside the variable, and "a:" is a and the current folder.
+            env["PYTHONPATH"] = "a:"
+            code = "import sys; print(sys.path[1:3], sys.flags.warn_default_encoding)"
+            option = ("-X", "warn_default_encoding")
+            expected = f"['{os.getcwd()}/a', '{os.getcwd()}'] 1"
+            self.assertEqual(self.output(*option, "-c", code, env=env), expected)
         env = {**os.environ, "PYTHONHOME": "/no/such", "PYTHONHASHSEED": "0"}
         code = "import json, sys; print(sys.prefix, sys.flags.hash_randomization)"
         self.assertEqual(self.output("-c", code, env=env), f"{ROOT} 0")
