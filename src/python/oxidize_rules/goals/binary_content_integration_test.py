@@ -33,7 +33,12 @@ from oxidize_rules.goals.testing_binaries import (
 from oxidize_rules.goals.testing_https import https_server
 from oxidize_rules.util_rules.runtime import taken_over
 
-CHECKS = sorted((REPOSITORY / "testprojects" / "interpreter" / "checks").glob("check_*.py"))
+# Run by the executable of the project that they lie in.
+CHECKS = [
+    check
+    for project in ("interpreter", "imports")
+    for check in sorted((REPOSITORY / "testprojects" / project / "checks").glob("check_*.py"))
+]
 GLIBC_FLOOR = (2, 17)
 GLIBC_LIBRARIES = {
     "ld-linux-x86-64.so.2",
@@ -156,8 +161,8 @@ def test_cli_https_trusts_only_what_it_should(
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.stem)
 def test_checks_inside(packages: Packaged, libc: str, check: Path, tmp_path: Path) -> None:
-    """The scripts beside the project look from inside, with the standard library's unittest."""
-    file = packages("interpreter", libc)
+    """The scripts beside a project look from inside, with the standard library's unittest."""
+    file = packages(check.parents[1].name, libc)
     ended = start([file, check], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, timeout=300)
     assert ended.code == 0, ended.err
     ran = re.search(r"^Ran (\d+) tests? in", ended.err, re.MULTILINE)
@@ -166,7 +171,8 @@ def test_checks_inside(packages: Packaged, libc: str, check: Path, tmp_path: Pat
 
 
 def test_there_are_checks() -> None:
-    assert len(CHECKS) >= 4
+    assert len([check for check in CHECKS if check.parents[1].name == "interpreter"]) >= 7
+    assert len([check for check in CHECKS if check.parents[1].name == "imports"]) >= 3
 
 
 def test_python_ways_to_give_code(packages: Packaged, libc: str, tmp_path: Path) -> None:

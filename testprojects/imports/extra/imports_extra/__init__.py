@@ -1,0 +1,6 @@
+"""A package of a wheel."""
+
+
+def main() -> int:
+    print("extra")
+    return 0

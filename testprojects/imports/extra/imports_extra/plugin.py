@@ -1,0 +1,5 @@
+"""What the wheel's entry points name."""
+
+
+class One:
+    """A plug-in."""

@@ -1,0 +1,3 @@
+"""The wheel's portion of a namespace package."""
+
+VALUE = "wheel"

@@ -1,0 +1,3 @@
+"""A first-party package with data beside its modules."""
+
+VALUE = 1

@@ -1,0 +1,1 @@
+"""A package whose modules have names beyond ASCII."""

@@ -1,0 +1,3 @@
+"""The application's portion of a namespace package."""
+
+VALUE = "app"
