@@ -4,7 +4,7 @@
         --optimization 0|1|2 --sources yes|no --machine x86_64|aarch64
         [--compress yes|no] [--path-entry FOLDER] [--exclude GLOB...]
         [--leave-out MODULES... [--only MODULES...]] [--strict] --output payload.o
-        --manifest manifest.json [--native native.json]
+        --manifest manifest.json [--native native.json] [--imports imports.json]
 
 A component is the standard library, one wheel, or one first-party folder. Its files are laid out
 as an installation has them, below ROOT in the image: `x.py` and `__pycache__/x.<tag>.pyc`, compiled
@@ -20,6 +20,8 @@ image that stands on sys.path and that module names in the manifest begin at (de
 
 native.json has what the manifest tells of native files (`component`, `native`), and `loadable`:
 whether one is a library for the machine. Steps that look at libraries read it alone.
+
+imports.json tells of each module its file and imports; `sandbox/import_check.py` has its format.
 
 GLOBs are relative to the input; one that matches a folder leaves out all below it; `*` stays
 within a folder's name, `**/` stands for any folders. MODULES are globs of modules, as
@@ -48,10 +50,12 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any, Optional, Union
 
+    from oxidize_rules.sandbox.imports import Import
+
     # A failure to compile: line (0: unknown) and message.
     Failure = tuple[int, str]
-    # Bytecode, names bound at the module's top level (None: cannot be known), failure.
-    Compiled = tuple[Optional[bytes], Optional[tuple[str, ...]], Optional[Failure]]
+    # Bytecode, names bound at the module's top level (None: cannot be known), failure, imports.
+    Compiled = tuple[Optional[bytes], Optional[tuple[str, ...]], Optional[Failure], list[Import]]
     Buffer = Union[bytes, memoryview]
 
 FORMAT = 2
@@ -165,18 +169,21 @@ def compile_module(source: bytes, path: str, optimization: int, want_names: bool
     by what the process has interned before. So the module is compiled twice, and while the first
     code is there every name in the second is one that somebody has interned.
     """
+    from oxidize_rules.sandbox.imports import find_imports
+
     filename = f"{IMAGE_ROOT}/{path}"
     try:
         first = compile(source, filename, "exec", dont_inherit=True, optimize=optimization)
         second = compile(source, filename, "exec", dont_inherit=True, optimize=optimization)
     except SyntaxError as error:
-        return None, None, (error.lineno or 0, error.msg)
+        return None, None, (error.lineno or 0, error.msg), []
     except (ValueError, OverflowError, RecursionError, MemoryError) as error:
-        return None, None, (0, str(error) or type(error).__name__)
+        return None, None, (0, str(error) or type(error).__name__), []
     body = marshal.dumps(second)
     header = importlib.util.MAGIC_NUMBER + _CHECKED_BY_NOBODY
     names = top_level_names(first) if want_names else None
-    return header + _imp.source_hash(_RAW_MAGIC, source) + body, names, None
+    bytecode = header + _imp.source_hash(_RAW_MAGIC, source) + body
+    return bytecode, names, None, find_imports(first, source)
 
 
 def top_level_names(code: CodeType) -> tuple[str, ...] | None:
@@ -280,6 +287,7 @@ class Component:
     def __init__(self) -> None:
         self.files: list[ImageFile] = []
         self.names: dict[str, list[str] | None] = {}
+        self.imports: dict[str, list[object]] = {}
         self.dropped: list[str] = []
         self.uncompiled: dict[str, str] = {}
 
@@ -290,16 +298,20 @@ class Component:
         optimization: int,
         keep_sources: bool,
         compress: bool,
-        path_entry: str | None,
+        path_entry: str,
+        want_names: bool,
     ) -> list[tuple[str, Failure]]:
         """Adds modules (paths relative to the image's root); returns the failures.
 
-        path_entry: see the module's docstring; None leaves out the names.
+        path_entry: see the module's docstring. want_names: whether the manifest has the names that
+        modules bind.
         """
+        from oxidize_rules.sandbox.imports import resolve
+
         failures = []
         modules = [(file.path, file.content) for file in sources]
-        results = compile_all(modules, optimization, path_entry is not None)
-        for file, (bytecode, names, failure) in zip(sources, results):
+        results = compile_all(modules, optimization, want_names)
+        for file, (bytecode, names, failure, imports) in zip(sources, results):
             if keep_sources or bytecode is None:
                 source = ImageFile(file.path, file.content, file.executable, _SOURCE)
                 if compress:
@@ -308,9 +320,11 @@ class Component:
             if bytecode is not None:
                 path = bytecode_path(file.path, optimization, keep_sources)
                 self.files.append(ImageFile(path, bytecode, False, _CODE))
-                if path_entry is not None:
-                    name = module_name(file.path, path_entry)
-                    if name is not None:
+                name = module_name(file.path, path_entry)
+                if name is not None:
+                    is_package = file.path.endswith("/__init__.py")
+                    self.imports[name] = [file.path, resolve(imports, name, is_package)]
+                    if want_names:
                         self.names[name] = None if names is None else list(names)
             if failure is not None:
                 failures.append((file.path, failure))
@@ -444,6 +458,18 @@ def write_native(path: str, name: str, native: list[dict[str, Any]], machine: st
     write_json(path, {"component": name, "native": native, "loadable": loadable})
 
 
+def write_imports(path: str, name: str, kind: str, component: Component, path_entry: str) -> None:
+    modules = dict(component.imports)
+    for file in component.files:
+        if file.path.endswith((".so", ".pyc")) and "__pycache__" not in file.path:
+            from oxidize_rules.sandbox import content
+
+            module = content.module_name(file.path, path_entry)
+            if module is not None:
+                modules.setdefault(module, [file.path, []])
+    write_json(path, {"component": name, "kind": kind, "modules": modules})
+
+
 def write_json(path: str, content: object) -> None:
     write_text(path, json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n")
 
@@ -468,7 +494,7 @@ def main(argv: Sequence[str]) -> None:
         required=(
             *("name", "root", "input", "optimization", "sources", "machine", "output", "manifest"),
         ),
-        defaults={"kind": "", "compress": "no", "path-entry": "\0", "native": ""},
+        defaults={"kind": "", "compress": "no", "path-entry": "\0", "native": "", "imports": ""},
         flags=("strict",),
         lists=("exclude", "leave-out", "only"),
     )
@@ -517,7 +543,8 @@ def main(argv: Sequence[str]) -> None:
         optimization=optimization,
         keep_sources=keep_sources,
         compress=compress,
-        path_entry=None if kind == "stdlib" else path_entry,
+        path_entry=path_entry,
+        want_names=kind != "stdlib",
     )
     if failures and "strict" in one and one["strict"]:
         refuse(failures, source, root)
@@ -540,6 +567,8 @@ def main(argv: Sequence[str]) -> None:
         native_path=one["native"],
         **more,
     )
+    if one["imports"]:
+        write_imports(one["imports"], one["name"], kind, component, path_entry)
 
 
 def _ancestry(path: str) -> Iterator[str]:

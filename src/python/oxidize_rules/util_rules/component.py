@@ -53,13 +53,14 @@ from oxidize_rules.util_rules.sandbox_program import (
 
 # Modules of `oxidize_rules.sandbox` that make up the component program.
 _PROGRAM = (
-    *("component", "content", "elf_object", "elf_reader", "native_file", "options", "tree"),
-    "wheel",
+    *("component", "content", "elf_object", "elf_reader", "imports", "native_file"),
+    *("options", "tree", "wheel"),
 )
 _INPUT = "__input"
 PAYLOAD_OBJECT = "payload.o"
 MANIFEST = "manifest.json"
 NATIVE_FILE = "native.json"
+IMPORTS_FILE = "imports.json"
 # The components of the standard library: what an executable has by default, and what it asked for.
 STDLIB, STDLIB_EXTRA = "stdlib", "stdlib-extra"
 # Of `oxidize_rules.runtime`: what the runtime has in Python. They lie beside the standard library.
@@ -135,12 +136,15 @@ class Component:
 
     `native` holds `native.json`, what the manifest tells of ELF files alone; `has_native`: whether
     there are any, `loadable`: whether one is a library that the target's loader would take.
+    `imports` holds `imports.json`, which tells what its modules import, also those that a filter
+    has taken out.
     """
 
     name: str
     payload: Digest
     manifest: Digest
     native: Digest
+    imports: Digest
     has_native: bool
     loadable: bool
 
@@ -152,10 +156,12 @@ class Component:
 
 @dataclass(frozen=True)
 class ComponentFiles:
-    """`digest` holds `payload.o`, `manifest.json` and `native.json` of the component `name`."""
+    """`digest` holds `payload.o`, `manifest.json` and `native.json` of the component `name`, and
+    `imports` its `imports.json`."""
 
     name: str
     digest: Digest
+    imports: Digest
 
 
 @dataclass(frozen=True)
@@ -186,6 +192,7 @@ async def load_component(files: ComponentFiles) -> Component:
         payload,
         manifest,
         native,
+        files.imports,
         has_native=bool(told["native"]),
         loadable=bool(told["loadable"]),
     )
@@ -217,6 +224,7 @@ async def compile_component(request: ComponentRequest) -> Component:
                 *("--output", PAYLOAD_OBJECT),
                 *("--manifest", MANIFEST),
                 *("--native", NATIVE_FILE),
+                *("--imports", IMPORTS_FILE),
             ),
             env=python.env,
             immutable_input_digests=FrozenDict(
@@ -226,7 +234,7 @@ async def compile_component(request: ComponentRequest) -> Component:
                     _INPUT: request.input,
                 }
             ),
-            output_files=(PAYLOAD_OBJECT, MANIFEST, NATIVE_FILE),
+            output_files=(PAYLOAD_OBJECT, MANIFEST, NATIVE_FILE, IMPORTS_FILE),
             description=f"Compile {request.what} for {request.where}",
             level=LogLevel.DEBUG,
         ),
@@ -237,7 +245,12 @@ async def compile_component(request: ComponentRequest) -> Component:
         stderr=result.stderr.replace(f"{_INPUT}/".encode(), request.shown_as.encode()),
     )
     raise_on_failure(shown, where=request.where, doing=f"compile {request.what}")
-    return await load_component(ComponentFiles(request.name, result.output_digest), **implicitly())
+    imports = await digest_subset_to_digest(
+        DigestSubset(result.output_digest, PathGlobs([IMPORTS_FILE]))
+    )
+    return await load_component(
+        ComponentFiles(request.name, result.output_digest, imports), **implicitly()
+    )
 
 
 @rule(desc="Compile a standard library", level=LogLevel.DEBUG)

@@ -103,7 +103,7 @@ async def prune_component(request: PruneRequest) -> Component:
     )
     raise_on_failure(result, where=request.where, doing=f"take files out of {component.name}")
     return await load_component(
-        ComponentFiles(component.name, result.output_digest), **implicitly()
+        ComponentFiles(component.name, result.output_digest, component.imports), **implicitly()
     )
 
 

@@ -37,7 +37,7 @@ from oxidize_rules.sandbox.settings import config_settings
 from oxidize_rules.subsystem import OxidizeSubsystem
 from oxidize_rules.target_type_rules import ResolveEntryPointRequest, resolve_entry_point
 from oxidize_rules.util_rules import content as content_rules
-from oxidize_rules.util_rules import native_libraries
+from oxidize_rules.util_rules import import_check, native_libraries
 from oxidize_rules.util_rules.component import (
     APP_DIR,
     PAYLOAD_OBJECT,
@@ -68,6 +68,7 @@ from oxidize_rules.util_rules.first_party_wheels import (
     find_first_party_distributions,
 )
 from oxidize_rules.util_rules.image import IMAGE_OBJECT, ImageRequest, merge_image
+from oxidize_rules.util_rules.import_check import CheckImportsRequest, check_imports
 from oxidize_rules.util_rules.inittab import (
     InittabRequest,
     LeftOutExtension,
@@ -547,16 +548,32 @@ async def build_executable(request: ExecutableRequest) -> Executable:
     )
     components = (*found, *native.added)
     _check_names(fields.address, components)
-    image = await merge_image(
-        ImageRequest(
-            fields.address,
-            chosen.address,
-            components,
-            settings,
-            inittab.parts.extensions,
-            distribution.target_triple,
+    image, checked = await concurrently(
+        merge_image(
+            ImageRequest(
+                fields.address,
+                chosen.address,
+                components,
+                settings,
+                inittab.parts.extensions,
+                distribution.target_triple,
+            ),
+            **implicitly(),
         ),
-        **implicitly(),
+        check_imports(
+            CheckImportsRequest(
+                fields.address,
+                chosen.address,
+                filtered.components,
+                entry_point.value.module if entry_point.value else None,
+                filtered.dropped,
+                inittab.left_out,
+                inittab.parts.extensions,
+                content.left_out(distribution.test_packages),
+                content.is_restricted(fields.include_stdlib.value),
+            ),
+            **implicitly(),
+        ),
     )
     linked = await link_executable(
         LinkRequest(
@@ -610,11 +627,16 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             sources,
             inittab.parts.extensions,
             size,
-            filtered.warnings,
+            (*filtered.warnings, *checked.warnings),
             inittab.left_out,
         ),
     )
 
 
 def rules() -> Iterable[object]:
-    return [*collect_rules(), *content_rules.rules(), *native_libraries.rules()]
+    return [
+        *collect_rules(),
+        *content_rules.rules(),
+        *import_check.rules(),
+        *native_libraries.rules(),
+    ]
