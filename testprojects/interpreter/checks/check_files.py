@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import filecmp
 import glob
 import importlib.resources
 import io
@@ -84,8 +86,32 @@ class Reading(unittest.TestCase):
     def test_copy_out(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             shutil.copytree(FOLDER, f"{folder}/copy")
-            with open(f"{folder}/copy/decoder.py", "rb") as stream:
-                self.assertEqual(stream.read(), pathlib.Path(FOLDER, "decoder.py").read_bytes())
+            for root, _, names in os.walk(FOLDER):
+                for name in names:
+                    copy = f"{folder}/copy{root[len(FOLDER) :]}/{name}"
+                    self.assertTrue(filecmp.cmp(f"{root}/{name}", copy, shallow=False), name)
+            for function in (shutil.copyfile, shutil.copy, shutil.copy2):
+                target = f"{folder}/by-{function.__name__}"
+                self.assertEqual(function(FILE, target), target)
+                self.assertTrue(filecmp.cmp(FILE, target, shallow=False))
+            self.assertEqual(int(os.stat(target).st_mtime), int(os.stat(FILE).st_mtime))
+            self.assertEqual(stat.S_IMODE(os.stat(target).st_mode), 0o444)
+            with self.assertRaises(OSError) as caught:  # copied, and then not removed
+                shutil.move(FILE, f"{folder}/moved")
+            self.assertEqual(caught.exception.errno, errno.EROFS)
+            self.assertTrue(filecmp.cmp(FILE, f"{folder}/moved", shallow=False))
+            shutil.rmtree(f"{folder}/copy")
+
+    def test_same_file(self) -> None:
+        for other in (f"{FOLDER}/../textwrap.py", f"{STDLIB}//textwrap.py", f"/.{FILE}"):
+            self.assertTrue(os.path.samefile(FILE, other), other)
+            self.assertEqual(os.path.realpath(other, strict=True), FILE)
+        self.assertFalse(os.path.samefile(FILE, FOLDER))
+        self.assertFalse(os.path.samefile(FILE, "/"))
+        self.assertEqual(pathlib.Path(f"{FOLDER}/../textwrap.py").resolve(), pathlib.Path(FILE))
+        self.assertEqual(os.path.realpath(find("missing")), find("missing"))
+        with self.assertRaises(FileNotFoundError):
+            os.path.realpath(find("missing"), strict=True)
 
 
 class Folders(unittest.TestCase):
@@ -116,10 +142,75 @@ class Folders(unittest.TestCase):
         finally:
             os.close(folder)
 
-    def test_fwalk(self) -> None:
+    def test_walks(self) -> None:
         found = {root: names for root, _, names, _ in os.fwalk(FOLDER)}
         self.assertIn("decoder.py", found[FOLDER])
         self.assertEqual(len(found), 2)
+        down = [root for root, _, _ in os.walk(FOLDER)]
+        self.assertEqual([root for root, _, _ in os.walk(FOLDER, topdown=False)], down[::-1])
+        self.assertEqual([str(root) for root, _, _ in pathlib.Path(FOLDER).walk()], down)
+        parent = os.open(STDLIB, os.O_RDONLY)
+        try:
+            for root, _, names, descriptor in os.fwalk("json", dir_fd=parent):
+                for name in names:
+                    status = os.stat(name, dir_fd=descriptor)
+                    self.assertEqual(status, os.stat(f"{STDLIB}/{root}/{name}"))
+        finally:
+            os.close(parent)
+        self.assertEqual(
+            {str(path) for path in pathlib.Path(FOLDER).rglob("*.py")},
+            {f"{FOLDER}/{name}" for name in found[FOLDER] if name.endswith(".py")},
+        )
+
+    def test_every_function_with_a_folder(self) -> None:
+        folder, disk = os.open(FOLDER, os.O_RDONLY), os.open("/tmp", os.O_RDONLY)
+        try:
+            self.assertTrue(os.access("decoder.py", os.R_OK, dir_fd=folder))
+            self.assertFalse(os.access("decoder.py", os.W_OK, dir_fd=folder))
+            with os.scandir(folder) as entries:
+                self.assertIn("decoder.py", [entry.name for entry in entries if entry.is_file()])
+            for expected, function, *arguments in (
+                (errno.EINVAL, os.readlink, "decoder.py"),
+                (errno.EROFS, os.mkdir, "new"),
+                (errno.EROFS, os.mkfifo, "new"),
+                (errno.EROFS, os.unlink, "decoder.py"),
+                (errno.EROFS, os.rmdir, "__pycache__"),
+                (errno.EROFS, os.chmod, "decoder.py", 0o777),
+                (errno.EROFS, os.chown, "decoder.py", 0, 0),
+                (errno.EROFS, os.utime, "decoder.py"),
+                (errno.ENOENT, os.chmod, "missing", 0o777),
+            ):
+                with self.assertRaises(OSError) as caught:
+                    function(*arguments, dir_fd=folder)
+                self.assertEqual(caught.exception.errno, expected, function)
+            for expected, function, source, target in (
+                (errno.EROFS, os.rename, folder, folder),
+                (errno.EXDEV, os.rename, folder, disk),
+                (errno.EXDEV, os.link, folder, disk),
+                (errno.EXDEV, os.replace, folder, disk),
+            ):
+                with self.assertRaises(OSError) as caught:
+                    function("decoder.py", "oxidize-new", src_dir_fd=source, dst_dir_fd=target)
+                self.assertEqual(caught.exception.errno, expected, function)
+            with self.assertRaises(OSError) as caught:
+                os.symlink("target", "new", dir_fd=folder)
+            self.assertEqual(caught.exception.errno, errno.EROFS)
+            with self.assertRaises(PermissionError):
+                os.fchdir(folder)
+            self.assertEqual(os.stat(FILE, dir_fd=folder), os.stat(FILE))
+        finally:
+            os.close(folder)
+            os.close(disk)
+
+    def test_working_directory(self) -> None:
+        before = os.getcwd()
+        with self.assertRaises(PermissionError):
+            os.chdir(FOLDER)
+        with self.assertRaises(PermissionError), contextlib.chdir(FOLDER):
+            pass
+        with self.assertRaises(PermissionError):
+            os.chroot(FOLDER)
+        self.assertEqual(os.getcwd(), before)
 
     def test_spellings(self) -> None:
         home = os.getcwd()
@@ -201,6 +292,17 @@ class Errors(unittest.TestCase):
         self.assertFalse(os.access(FILE, os.X_OK))
         self.assertTrue(os.access(FOLDER, os.R_OK | os.X_OK))
         self.assertFalse(os.access(find("missing"), os.F_OK))
+        self.assertTrue(os.access(FILE, os.R_OK, effective_ids=True, follow_symlinks=False))
+        self.assertFalse(os.access(FILE, os.W_OK, effective_ids=True))
+
+    def test_file_system(self) -> None:
+        status = os.statvfs(FILE)
+        self.assertTrue(status.f_flag & os.ST_RDONLY)
+        self.assertEqual((status.f_namemax, status.f_bfree), (255, 0))
+        self.assertEqual(shutil.disk_usage(FOLDER).free, 0)
+        self.assertEqual(os.pathconf(FILE, "PC_NAME_MAX"), 255)
+        self.fails(errno.ENOENT, os.statvfs, find("missing"))
+        self.fails(errno.ENOENT, os.pathconf, find("missing"), "PC_NAME_MAX")
 
     def test_no_descriptor_is_lost(self) -> None:
         if not os.path.isdir("/proc/self/fd"):

@@ -11,7 +11,8 @@ from typing import Dict, List
 
 import pytest
 
-from oxidize_rules.goals.testing_binaries import Packaged, Text, output
+from oxidize_rules.goals.testing_binaries import REPOSITORY, Packaged, Text, output, start
+from oxidize_rules.goals.testing_confinement import confined
 from oxidize_rules.goals.testing_environments import (
     IMPORTS,
     IMPORTS_OUTPUT,
@@ -256,6 +257,20 @@ def test_nothing_is_written(packages: Packaged, libc: str, tmp_path: Path) -> No
     ):
         output([packages(project, libc), *arguments], cwd=folders["cwd"], env=env)
         assert [path for path in tmp_path.rglob("*") if path.parent != tmp_path] == []
+
+
+@pytest.mark.parametrize("check", ["c_libraries", "descriptors", "files", "programs"])
+def test_files_without_memfds(packages: Packaged, libc: str, check: str, tmp_path: Path) -> None:
+    """Kernels before Linux 3.17: temporary files without names stand for open files."""
+    program = REPOSITORY / "testprojects" / "interpreter" / "checks" / f"check_{check}.py"
+    command: List[Text] = [
+        *confined(refuse=["memfd_create"]),
+        packages("interpreter", libc),
+        program,
+    ]
+    ended = start(command, cwd=tmp_path, env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"})
+    assert ended.code == 0, ended.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_distribution(packages: Packaged, folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from oxidize_rules.goals.testing_binaries import Packaged, output
+from oxidize_rules.goals.testing_binaries import REPOSITORY, Packaged, output, start
+
+CHECKS = REPOSITORY / "testprojects" / "native_code" / "checks" / "check_c_calls.py"
 
 
 def test_modules_of_each_language_work(packages: Packaged, libc: str) -> None:
@@ -22,3 +24,8 @@ def test_its_sources_are_not_in_twice(packages: Packaged, libc: str) -> None:
     out = output([packages("native_code", libc), "-c", code], env={"OXIDIZED_INTERPRETER": "1"})
     assert out.endswith("False\n")
     assert "main.py" in out
+
+
+def test_functions_of_libc_see_the_image(packages: Packaged, libc: str) -> None:
+    ended = start([packages("native_code", libc), CHECKS], env={"OXIDIZED_INTERPRETER": "1"})
+    assert ended.code == 0, ended.err

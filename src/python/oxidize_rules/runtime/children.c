@@ -7,12 +7,14 @@
 #include "start.h"
 
 #include <alloca.h>
+#include <errno.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "vfs_exec.h"
 #include "wrap.h"
 
 static bool has_variable(char *const *environment, size_t *count) {
@@ -57,8 +59,30 @@ static char **with_entry(char **all, char *const *environment, size_t count, cha
 
 REAL(execve);
 WRAP(int, execve)(const char *path, char *const arguments[], char *const environment[]) {
+    struct oxidize_program program;
+    if (oxidize_open_program(&path, &program))
+        return oxidize_run_program(&program, arguments, environment);
     AMEND(path, environment);
     return CALL(execve)(path, arguments, environment);
+}
+
+/* `real` is one of the two functions below. */
+static int spawn(__typeof__(posix_spawn) *real, pid_t *pid, const char *path,
+                 const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+                 char *const *arguments, char *const *environment) {
+    struct oxidize_program program;
+    bool inside = oxidize_open_program(&path, &program);
+    if (inside && program.descriptor < 0)
+        return errno;
+    if (inside && !oxidize_has_name(&program)) {
+        close(program.descriptor);
+        return EACCES;
+    }
+    AMEND(path, environment);
+    int error = real(pid, inside ? program.path : path, actions, attributes, arguments, environment);
+    if (inside)
+        close(program.descriptor);
+    return error;
 }
 
 REAL(posix_spawn);
@@ -66,8 +90,7 @@ WRAP(int, posix_spawn)
 (pid_t *restrict pid, const char *restrict path, const posix_spawn_file_actions_t *actions,
  const posix_spawnattr_t *restrict attributes, char *const arguments[restrict],
  char *const environment[restrict]) {
-    AMEND(path, environment);
-    return CALL(posix_spawn)(pid, path, actions, attributes, arguments, environment);
+    return spawn(CALL(posix_spawn), pid, path, actions, attributes, arguments, environment);
 }
 
 REAL(posix_spawnp);
@@ -75,6 +98,5 @@ WRAP(int, posix_spawnp)
 (pid_t *restrict pid, const char *restrict path, const posix_spawn_file_actions_t *actions,
  const posix_spawnattr_t *restrict attributes, char *const arguments[restrict],
  char *const environment[restrict]) {
-    AMEND(path, environment);
-    return CALL(posix_spawnp)(pid, path, actions, attributes, arguments, environment);
+    return spawn(CALL(posix_spawnp), pid, path, actions, attributes, arguments, environment);
 }

@@ -1,7 +1,7 @@
 /* On glibc: names beside the usual ones under which libraries call the file functions.
  *
- * What was compiled with _FORTIFY_SOURCE calls functions that check sizes first; newer code asks
- * statx(), which tells more than stat(). */
+ * What was compiled with _FORTIFY_SOURCE calls functions that check sizes first. Others are calls
+ * of the usual ones, but within libc, where ours do not come in. */
 #define _GNU_SOURCE
 #include "wrap.h"
 
@@ -9,9 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "image_access.h"
@@ -63,50 +62,46 @@ WRAP(int, euidaccess)(const char *path, int mode) {
                                                    : CALL(euidaccess)(place.outside, mode);
 }
 
-static struct statx_timestamp to_timestamp(struct timespec time) {
-    return (struct statx_timestamp){.tv_sec = time.tv_sec, .tv_nsec = (uint32_t)time.tv_nsec};
-}
-
-static void fill_statx(uint32_t node, struct statx *result) {
-    struct stat status;
-    oxidize_fill_stat(node, &status);
-    memset(result, 0, sizeof *result);
-    result->stx_mask = STATX_BASIC_STATS;
-    result->stx_blksize = (uint32_t)status.st_blksize;
-    result->stx_nlink = (uint32_t)status.st_nlink;
-    result->stx_mode = (uint16_t)status.st_mode;
-    result->stx_ino = status.st_ino;
-    result->stx_size = (uint64_t)status.st_size;
-    result->stx_blocks = (uint64_t)status.st_blocks;
-    result->stx_atime = to_timestamp(status.st_atim);
-    result->stx_ctime = to_timestamp(status.st_ctim);
-    result->stx_mtime = to_timestamp(status.st_mtim);
-    result->stx_dev_major = major(status.st_dev);
-    result->stx_dev_minor = minor(status.st_dev);
-}
-
-/* statx() with an empty path asks about a descriptor, which may be one of ours. */
-static bool find_for_statx(int folder, const char *path, int flags, struct oxidize_place *place) {
-    if (!(flags & AT_EMPTY_PATH) || path == NULL || *path)
-        return oxidize_find(folder, path, place);
-    place->outside = path;
-    place->node = oxidize_node_of_descriptor(folder);
-    return place->node != OXIDIZE_NONE;
-}
-
-int statx(int folder, const char *restrict path, int flags, unsigned mask,
-          struct statx *restrict result);
-REAL(statx);
-WRAP(int, statx)
-(int folder, const char *restrict path, int flags, unsigned mask, struct statx *restrict result) {
+char *canonicalize_file_name(const char *path);
+REAL_LAZY(canonicalize_file_name);
+WRAP(char *, canonicalize_file_name)(const char *path) {
     struct oxidize_place place;
-    if (!find_for_statx(folder, path, flags, &place))
-        return CALL(statx)(folder, place.outside, flags, mask, result);
-    if (place.node == OXIDIZE_NONE)
-        return -1;
-    fill_statx(place.node, result);
-    return 0;
+    return oxidize_resolve(AT_FDCWD, path, &place) ? realpath(path, NULL)
+                                                   : CALL(canonicalize_file_name)(place.outside);
 }
+
+/* Nothing of libc's behind them but open(). */
+#define WRAP_CREAT(name, plain)                                                                    \
+    WRAP(int, name)(const char *path, mode_t mode) {                                               \
+        return plain(path, O_CREAT | O_WRONLY | O_TRUNC, mode);                                    \
+    }
+WRAP_CREAT(creat, open)
+WRAP_CREAT(creat64, open64)
+
+/* libc's own makes a stream that reads, of a folder that is always there; then it gets our file
+ * under its descriptor. Where ours cannot be opened, libc's own fails, too, and closes the stream. */
+#define WRAP_FREOPEN(name, plain)                                                                  \
+    REAL_LAZY(name);                                                                               \
+    WRAP(FILE *, name)(const char *path, const char *mode, FILE *stream) {                         \
+        struct oxidize_place place;                                                                \
+        if (!oxidize_resolve(AT_FDCWD, path, &place))                                              \
+            return CALL(name)(place.outside, mode, stream);                                        \
+        FILE *ours = plain(path, mode);                                                            \
+        int error = errno, flags = strchr(mode, 'e') ? O_CLOEXEC : 0;                              \
+        FILE *result = CALL(name)(ours ? "/" : path, ours && flags ? "re" : "r", stream);          \
+        if (ours && result && dup3(fileno(ours), fileno(result), flags) < 0) {                     \
+            error = errno;                                                                         \
+            fclose(result);                                                                        \
+            result = NULL;                                                                         \
+        }                                                                                          \
+        if (ours)                                                                                  \
+            fclose(ours);                                                                          \
+        if (result == NULL)                                                                        \
+            errno = error;                                                                         \
+        return result;                                                                             \
+    }
+WRAP_FREOPEN(freopen, fopen)
+WRAP_FREOPEN(freopen64, fopen64)
 #else
 typedef int oxidize_no_names;
 #endif

@@ -24,15 +24,19 @@ RUNTIME = Path(__file__).parent
 SOURCES_ROOT = RUNTIME.parents[1]
 SOURCES = (
     "glibc_names.c",
+    "glibc_search.c",
     "wrap.c",
     "image.c",
     "vfs_content.c",
     "vfs_descriptor.c",
     "vfs_dir.c",
+    "vfs_exec.c",
     "vfs_file.c",
     "vfs_path.c",
     "vfs_refuse.c",
     "vfs_stat.c",
+    "vfs_statx.c",
+    "vfs_system.c",
 )
 TREE = {
     "app/pkg/a.py": b"".join(b"value_%d = %d\n" % (i, i * i * 7919) for i in range(400)),
@@ -258,9 +262,13 @@ def test_damaged_libraries(tmp_path: Path, seed: int) -> None:
 
 def test_lists_are_what_the_sources_define() -> None:
     text = "".join(path.read_text() for path in sorted(RUNTIME.glob("*.c")))
-    macros = r"WRAP_(?:F?X?STAT(?:AT|VFS)?|(?:GET|LIST)XATTR|PATH|PATH_AT|TWO|OPEN)"
+    macros = (
+        r"WRAP_(?:F?X?STAT(?:AT)?|(?:GET|LIST)XATTR|PATH|PATH_AT|DESCRIPTOR|TWO|OPEN|CREAT|FREOPEN"
+        r"|SYSTEM|SCANDIR|GLOB|N?FTW)"
+    )
     defined = set(re.findall(r"\bWRAP\([^,()]+, (\w+)\)", text))
     defined |= set(re.findall(rf"^{macros}\((\w+)[,)]", text, re.MULTILINE))
+    defined |= {f"f{name}" for name in re.findall(r"^WRAP_SYSTEM\((\w+),", text, re.MULTILINE)}
     defined.discard("name")
     assert sorted(defined) == sorted(listed("libc.txt", "libc_gnu.txt"))
     python = set(re.findall(r"\b__wrap_(_Py\w+)\(", text))
@@ -273,6 +281,6 @@ def test_every_name_of_libc_has_its_own_behind_it() -> None:
     """A function that is taken over but not looked up could never reach the disk."""
     text = "".join(path.read_text() for path in sorted(RUNTIME.glob("*.c")))
     text = re.sub(r"#define (WRAP_\w+)\(.*?[^\\]\n", "", text, flags=re.DOTALL)
-    real = set(re.findall(r"^REAL\((\w+)\);", text, re.MULTILINE))
+    real = set(re.findall(r"^REAL(?:_LAZY)?\((\w+)\);", text, re.MULTILINE))
     single = set(re.findall(r"^WRAP\([^,()]+, (\w+)\)", text, re.MULTILINE))
     assert single <= real

@@ -52,7 +52,8 @@ OXIDIZE_HIDDEN void oxidize_fill_stat(uint32_t node, struct stat *status);
 /* The absolute path of a node: at most `size` bytes with the NUL. Returns its length. */
 OXIDIZE_HIDDEN size_t oxidize_absolute_path(uint32_t node, char *buffer, size_t size);
 
-/* A new descriptor for a node, or -1 and errno. Of `flags` only O_CLOEXEC counts. */
+/* A new descriptor for a node, or -1 and errno. Of `flags` only those count that do not depend on
+ * the file. */
 OXIDIZE_HIDDEN int oxidize_open_node(uint32_t node, int flags);
 
 /* The same in memory alone: fails where the kernel has no memfd. */

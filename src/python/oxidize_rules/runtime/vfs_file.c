@@ -26,9 +26,13 @@
 #define SEAL_GROW 0x4
 #define SEAL_FUTURE_WRITE 0x10
 
+/* Flags of open() that the kernel keeps for an open file. */
+#define KEPT_FLAGS (O_CLOEXEC | O_PATH | O_NONBLOCK | O_APPEND)
+
 REAL(open);
 REAL(openat);
 REAL(fopen);
+REAL(futimens);
 
 int oxidize_new_memfd(const char *name, int flags) {
     unsigned common = MEMFD_ALLOW_SEALING | (flags & O_CLOEXEC ? MEMFD_CLOEXEC : 0);
@@ -81,7 +85,7 @@ void oxidize_seal(int descriptor) {
 static bool mark(int descriptor, uint32_t node) {
     struct timespec times[2] = {{.tv_sec = OXIDIZE_MTIME}, {.tv_sec = OXIDIZE_MTIME}};
     times[1].tv_nsec = node;
-    return futimens(descriptor, times) == 0;
+    return CALL(futimens)(descriptor, times) == 0;
 }
 
 static bool fill(int descriptor, uint32_t index, const struct oxidize_node *node) {
@@ -102,7 +106,7 @@ static int open_temporary(uint32_t index, const struct oxidize_node *node, int f
     int writer = oxidize_new_temporary(name, sizeof name, flags, false);
     if (writer < 0)
         return -1;
-    int reader = CALL(open)(name, O_RDONLY | (flags & O_CLOEXEC));
+    int reader = CALL(open)(name, O_RDONLY | (flags & KEPT_FLAGS));
     unlink(name);
     if (reader < 0 || !fill(writer, index, node)) {
         if (reader >= 0)
@@ -127,6 +131,19 @@ int oxidize_open_memory(uint32_t index, int flags) {
     return descriptor;
 }
 
+/* Open for reading only, under the same number. A memfd is open for writing, too: its seals refuse
+ * that, but not before the kernel has changed the time by which we know the file. Without /proc it
+ * stays so. */
+static void make_read_only(int descriptor, int flags) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    int reader = CALL(open)(path, O_RDONLY | (flags & KEPT_FLAGS));
+    if (reader < 0)
+        return;
+    dup3(reader, descriptor, flags & O_CLOEXEC);
+    close(reader);
+}
+
 int oxidize_open_node(uint32_t index, int flags) {
     const struct oxidize_node *node = oxidize_node(index);
     if (node == NULL) {
@@ -135,7 +152,9 @@ int oxidize_open_node(uint32_t index, int flags) {
     }
     int before = errno;
     int descriptor = oxidize_open_memory(index, flags);
-    if (descriptor < 0 && errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != EIO)
+    if (descriptor >= 0)
+        make_read_only(descriptor, flags);
+    else if (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != EIO)
         descriptor = open_temporary(index, node, flags);
     if (descriptor >= 0)
         errno = before;
@@ -197,6 +216,10 @@ WRAP(int, openat)(int folder, const char *path, int flags, ...) {
 
 /* A stream on a place in the image. */
 static FILE *open_stream(const struct oxidize_place *place, const char *mode) {
+    if (*mode == '\0' || strchr("rwa", *mode) == NULL) {
+        errno = EINVAL;
+        return NULL;
+    }
     int flags = *mode == 'r' ? O_RDONLY : O_WRONLY | O_CREAT | (*mode == 'w' ? O_TRUNC : 0);
     if (strchr(mode, '+'))
         flags = (flags & ~O_ACCMODE) | O_RDWR;

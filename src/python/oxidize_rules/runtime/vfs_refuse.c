@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include <utime.h>
 
 #include "image_access.h"
 #include "vfs.h"
@@ -49,6 +51,13 @@ static int refuse_new(const struct oxidize_place *place) {
             return refuse(&place);                                                                 \
         path = place.outside;                                                                      \
         return CALL(name) pass;                                                                    \
+    }
+
+#define WRAP_DESCRIPTOR(name, declare, pass)                                                       \
+    REAL(name);                                                                                    \
+    WRAP(int, name) declare {                                                                      \
+        return oxidize_node_of_descriptor(descriptor) == OXIDIZE_NONE ? CALL(name) pass            \
+                                                                      : fail(EROFS);               \
     }
 
 /* clang-format off */
@@ -99,6 +108,13 @@ static int refuse_to_enter(const struct oxidize_place *place) {
 WRAP_PATH(chdir, refuse_to_enter, (const char *path), (path))
 WRAP_PATH(chroot, refuse_to_enter, (const char *path), (path))
 
+/* Nothing happens in the image; there is nothing for the kernel to watch either. */
+static int refuse_to_watch(const struct oxidize_place *place) {
+    return fail(place->node == OXIDIZE_NONE ? place->error : EACCES);
+}
+WRAP_PATH(inotify_add_watch, refuse_to_watch, (int watches, const char *path, uint32_t mask),
+          (watches, path, mask))
+
 static int refuse_truncation(const struct oxidize_place *place) {
     const struct oxidize_node *node = oxidize_node(place->node);
     if (node && node->kind == OXIDIZE_DIRECTORY)
@@ -106,7 +122,23 @@ static int refuse_truncation(const struct oxidize_place *place) {
     return refuse_change(place);
 }
 WRAP_PATH(truncate, refuse_truncation, (const char *path, off_t size), (path, size))
+
+/* Open files of the image: what would change them, our mark among it (vfs.h). */
+WRAP_DESCRIPTOR(fchmod, (int descriptor, mode_t mode), (descriptor, mode))
+WRAP_DESCRIPTOR(fchown, (int descriptor, uid_t user, gid_t group), (descriptor, user, group))
+WRAP_DESCRIPTOR(futimens, (int descriptor, const struct timespec times[2]), (descriptor, times))
+WRAP_DESCRIPTOR(fsetxattr,
+                (int descriptor, const char *name, const void *value, size_t size, int flags),
+                (descriptor, name, value, size, flags))
+WRAP_DESCRIPTOR(fremovexattr, (int descriptor, const char *name), (descriptor, name))
+
 #ifdef __GLIBC__
+/* Those of musl call the ones above. */
+WRAP_PATH(utime, refuse_change, (const char *path, const struct utimbuf *times), (path, times))
+WRAP_PATH(lutimes, refuse_change, (const char *path, const struct timeval times[2]), (path, times))
+WRAP_PATH_AT(futimesat, refuse_change,
+             (int folder, const char *path, const struct timeval times[2]), (folder, path, times))
+WRAP_DESCRIPTOR(futimes, (int descriptor, const struct timeval times[2]), (descriptor, times))
 WRAP_PATH(truncate64, refuse_truncation, (const char *path, off64_t size), (path, size))
 #endif
 /* clang-format on */

@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -208,36 +207,6 @@ WRAP(char *, realpath)(const char *restrict path, char *restrict buffer) {
         return NULL;
     }
     return result;
-}
-
-/* The image as a file system: read-only, full, of unknown type. */
-#define WRAP_STATVFS(name, kind)                                                                   \
-    REAL(name);                                                                                    \
-    WRAP(int, name)(const char *restrict path, struct kind *restrict status) {                     \
-        struct oxidize_place place;                                                                \
-        if (!oxidize_find(AT_FDCWD, path, &place))                                                 \
-            return CALL(name)(place.outside, status);                                              \
-        if (place.node == OXIDIZE_NONE)                                                            \
-            return -1;                                                                             \
-        memset(status, 0, sizeof *status);                                                         \
-        status->f_bsize = status->f_frsize = 4096;                                                 \
-        status->f_files = oxidize_image.node_count;                                                \
-        status->f_flag = ST_RDONLY;                                                                \
-        status->f_namemax = NAME_MAX;                                                              \
-        return 0;                                                                                  \
-    }
-
-WRAP_STATVFS(statvfs, statvfs)
-#ifdef __GLIBC__
-WRAP_STATVFS(statvfs64, statvfs64)
-#endif
-
-REAL(pathconf);
-WRAP(long, pathconf)(const char *path, int name) {
-    struct oxidize_place place;
-    if (!oxidize_find(AT_FDCWD, path, &place))
-        return CALL(pathconf)(place.outside, name);
-    return place.node == OXIDIZE_NONE ? -1 : CALL(pathconf)("/", name);
 }
 
 /* No file of the image has extended attributes. */

@@ -1,6 +1,7 @@
 /* How a function of libc is taken over, so that ours is called in its place.
  *
  *     REAL(name);                      libc's own will be called
+ *     REAL_LAZY(name);                 the same, of a function that no signal handler may call
  *     WRAP(result, name)(arguments)    defines ours
  *     CALL(name)(arguments)            calls libc's own
  *
@@ -34,10 +35,13 @@ static inline void *oxidize_real_function(struct oxidize_real *real) {
 #define REAL(name)                                                                                 \
     static struct oxidize_real oxidize_real_##name __attribute__((section("oxidize_real"))) = {    \
         #name, NULL}
+/* Looked up when it is called first, so that a start does not pay for it. */
+#define REAL_LAZY(name) static struct oxidize_real oxidize_real_##name = {#name, NULL}
 #define WRAP(result, name) result name
 #define CALL(name) ((__typeof__(name) *)oxidize_real_function(&oxidize_real_##name))
 #else
 #define REAL(name) extern __typeof__(name) __real_##name
+#define REAL_LAZY(name) REAL(name)
 #define WRAP(result, name)                                                                         \
     __typeof__(name) __wrap_##name;                                                                \
     result __wrap_##name
