@@ -271,7 +271,7 @@ def test_lists_are_what_the_sources_define() -> None:
     defined |= {f"f{name}" for name in re.findall(r"^WRAP_SYSTEM\((\w+),", text, re.MULTILINE)}
     defined.discard("name")
     assert sorted(defined) == sorted(listed("libc.txt", "libc_gnu.txt"))
-    python = set(re.findall(r"\b__wrap_(_Py\w+)\(", text))
+    python = set(re.findall(r"\b__wrap_((?:_Py|X509_)\w+)\(", text))
     assert sorted(python) == listed("wrap.txt")
     for name in ("wrap.txt", "libc.txt", "libc_gnu.txt"):
         assert listed(name) == sorted(set(listed(name)))
