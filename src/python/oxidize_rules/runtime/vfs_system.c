@@ -12,13 +12,26 @@
 #include "vfs.h"
 #include "wrap.h"
 
+#define BLOCK 4096
+
+/* What all files take up. Programs divide by it, so a disk of size 0 would not do. */
+static uint64_t count_blocks(void) {
+    uint64_t blocks = 0;
+    for (uint32_t index = 0; index < oxidize_image.node_count; index++) {
+        const struct oxidize_node *node = oxidize_node(index);
+        blocks += node ? node->size / BLOCK + (node->size % BLOCK != 0) : 0;
+    }
+    return blocks;
+}
+
 /* `fill` sets what the structures name differently. */
 #define FILL(kind, fill)                                                                           \
     static int fill_##kind(uint32_t node, struct kind *status) {                                   \
         if (node == OXIDIZE_NONE)                                                                  \
             return -1;                                                                             \
         memset(status, 0, sizeof *status);                                                         \
-        status->f_bsize = status->f_frsize = 4096;                                                 \
+        status->f_bsize = status->f_frsize = BLOCK;                                                \
+        status->f_blocks = count_blocks();                                                         \
         status->f_files = oxidize_image.node_count;                                                \
         fill;                                                                                      \
         return 0;                                                                                  \
