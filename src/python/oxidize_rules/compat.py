@@ -74,6 +74,7 @@ if TYPE_CHECKING or CALL_BY_NAME:
     from pants.engine.intrinsics import path_globs_to_digest as path_globs_to_digest
     from pants.engine.intrinsics import path_globs_to_paths as path_globs_to_paths
     from pants.engine.intrinsics import remove_prefix as remove_prefix
+    from pants.engine.intrinsics import run_interactive_process as run_interactive_process
     from pants.engine.process import execute_process_or_raise as execute_process_or_raise
     from pants.engine.rules import collect_rules as collect_rules
     from pants.engine.rules import concurrently as concurrently
@@ -122,8 +123,14 @@ else:
         RemovePrefix,
         Snapshot,
     )
-    from pants.engine.process import FallibleProcessResult, Process, ProcessResult
-    from pants.engine.rules import Get, MultiGet, collect_rules, goal_rule  # noqa: F401
+    from pants.engine.process import (
+        FallibleProcessResult,
+        InteractiveProcess,
+        InteractiveProcessResult,
+        Process,
+        ProcessResult,
+    )
+    from pants.engine.rules import Effect, Get, MultiGet, collect_rules, goal_rule  # noqa: F401
     from pants.engine.rules import rule as _rule
     from pants.engine.target import (
         DependenciesRequest,
@@ -202,6 +209,9 @@ else:
 
     def execute_process_or_raise(**implicit: Any) -> Get:
         return Get(ProcessResult, Process, _the_input((), implicit))
+
+    def run_interactive_process(process: InteractiveProcess) -> Effect:
+        return Effect(InteractiveProcessResult, InteractiveProcess, process)
 
     # Targets.
 

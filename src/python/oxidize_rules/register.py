@@ -24,7 +24,12 @@ from oxidize_rules import (  # noqa: E402 - the check above must come first
     subsystem,
     target_type_rules,
 )
-from oxidize_rules.goals import package_binary, package_distribution, run_binary  # noqa: E402
+from oxidize_rules.goals import (  # noqa: E402
+    package_binary,
+    package_distribution,
+    run_binary,
+    trace_binary,
+)
 from oxidize_rules.util_rules import (  # noqa: E402
     component,
     cxx_library,
@@ -76,6 +81,7 @@ _RULES = (
     sysroot,
     target_type_rules,
     tools_pex,
+    trace_binary,
     wheels,
     zig,
 )

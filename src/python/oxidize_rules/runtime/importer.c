@@ -15,6 +15,7 @@
 
 #include "image_access.h"
 #include "search.h"
+#include "trace.h"
 
 #define PYC_HEADER 16
 #define STRINGS(each)                                                                              \
@@ -293,6 +294,15 @@ static PyObject *search(struct state *state, const struct oxidize_module *record
     Py_RETURN_NONE;
 }
 
+/* What is not in the image may be built in: CPython's own finder comes after ours. */
+static void trace_module(const struct oxidize_module *record, const char *name) {
+    if (record)
+        oxidize_trace("module", name);
+    for (const struct _inittab *one = PyImport_Inittab; record == NULL && one->name; one++)
+        if (strcmp(one->name, name) == 0)
+            oxidize_trace("builtin", name);
+}
+
 static PyObject *find(struct state *state, PyObject *name, PyObject *path) {
     Py_ssize_t length;
     const char *text = PyUnicode_AsUTF8AndSize(name, &length);
@@ -301,6 +311,8 @@ static PyObject *find(struct state *state, PyObject *name, PyObject *path) {
         Py_RETURN_NONE;
     }
     const struct oxidize_module *record = oxidize_find_module(text, (size_t)length);
+    if (oxidize_tracing)
+        trace_module(record, text);
     if (record == NULL || oxidize_node(record->code) == NULL)
         Py_RETURN_NONE;
     /* Asked for more optimization than the image has: let the path finder compile the source. */

@@ -7,6 +7,7 @@
 
 #include "image_access.h"
 #include "importer.h"
+#include "trace.h"
 
 void oxidize_prepare(struct oxidize_start *start, int argc, char **argv) {
     if (!oxidize_image_valid()) {
@@ -14,6 +15,7 @@ void oxidize_prepare(struct oxidize_start *start, int argc, char **argv) {
               stderr);
         exit(2);
     }
+    oxidize_trace_start();
     oxidize_decide(start, argc, argv);
     if (PyImport_AppendInittab("_oxidized", PyInit__oxidized) < 0) {
         fputs("oxidized: out of memory\n", stderr);

@@ -27,6 +27,7 @@ SOURCES = (
     "glibc_search.c",
     "wrap.c",
     "image.c",
+    "trace.c",
     "vfs_content.c",
     "vfs_descriptor.c",
     "vfs_dir.c",

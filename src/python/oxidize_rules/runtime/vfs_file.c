@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "image_access.h"
+#include "trace.h"
 #include "wrap.h"
 
 /* From linux/memfd.h and linux/fcntl.h, which older C libraries do not show. */
@@ -185,6 +186,8 @@ int oxidize_open_place(const struct oxidize_place *place, int flags) {
         return refuse(EISDIR);
     if (writes)
         return refuse(EROFS);
+    if (oxidize_tracing && node && !folder)
+        oxidize_trace("file", oxidize_string(node->path));
     return oxidize_open_node(place->node, flags);
 }
 

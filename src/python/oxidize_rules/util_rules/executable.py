@@ -56,7 +56,7 @@ from oxidize_rules.util_rules.distribution import (
     PythonDistributionRequest,
     load_python_distribution,
 )
-from oxidize_rules.util_rules.extension_filter import ALL, MINIMAL
+from oxidize_rules.util_rules.extension_filter import ALL, MINIMAL, is_needed
 from oxidize_rules.util_rules.first_party import (
     FirstPartyFolder,
     FirstPartyRequest,
@@ -404,12 +404,15 @@ class ExecutableRequest:
 @dataclass(frozen=True)
 class Executable:
     """`digest` holds one file, `path`; `debug` its symbols (`debug_info`), as `<path>.debug`.
-    `summary`: what it is, in lines for a person."""
+    `summary`: what it is, in lines for a person. `components` are those inside, and
+    `droppable_extensions` the names of the extension modules that it could be without."""
 
     digest: Digest
     path: str
     debug: Optional[Digest]
     summary: Tuple[str, ...]
+    components: Tuple[Component, ...]
+    droppable_extensions: Tuple[str, ...]
 
 
 def wants_loader(fields: OxidizedBinaryFieldSet, components: Iterable[Component]) -> bool:
@@ -629,6 +632,12 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             size,
             (*filtered.warnings, *checked.warnings),
             inittab.left_out,
+        ),
+        components,
+        tuple(
+            one.name
+            for one in distribution.extensions
+            if one.name in inittab.parts.extensions and not is_needed(one)
         ),
     )
 
