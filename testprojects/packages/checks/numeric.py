@@ -49,6 +49,27 @@ def use_numpy() -> None:
     square = np.frompyfunc(lambda x: x * x, 1, 1)
     equal(square(np.arange(4)).tolist(), [0, 1, 4, 9])
     in_fork(lambda: np.sort(generator.random(100_000)).sum())
+    _read_files(np.__file__)
+
+
+def _read_files(path: str) -> None:
+    """numpy's ways to read and map a file, by the path of one beside its modules."""
+    import numpy as np
+
+    with open(path, "rb") as stream:
+        content = stream.read()
+        stream.seek(2)
+        equal(np.fromfile(stream, np.uint8, 5).tobytes(), content[2:7])
+        equal(stream.tell(), 7)
+    equal(np.fromfile(path, np.uint8).tobytes(), content)
+    equal(np.fromfile(path, np.uint8, 10, offset=3).tobytes(), content[3:13])
+    equal(np.memmap(path, np.uint8, mode="r").tobytes(), content)
+    copied = np.memmap(path, np.uint8, mode="c")
+    copied[0] += 1
+    equal(np.memmap(path, np.uint8, mode="r")[0], content[0])
+    if path.startswith("/.oxidized/"):
+        with raises(OSError, "Read-only file system"):
+            np.memmap(path, np.uint8, mode="r+")
 
 
 @check("scipy")

@@ -259,18 +259,27 @@ def test_nothing_is_written(packages: Packaged, libc: str, tmp_path: Path) -> No
         assert [path for path in tmp_path.rglob("*") if path.parent != tmp_path] == []
 
 
+def run_check(command: List[Text], check: str, folder: Path) -> None:
+    """Runs an interpreter's check of files; afterwards its folder for temporary files is empty."""
+    program = REPOSITORY / "testprojects" / "interpreter" / "checks" / f"check_{check}.py"
+    env = {"TMPDIR": str(folder), "PATH": "/usr/bin:/bin"}
+    ended = start([*command, program], cwd=folder, env=env)
+    assert ended.code == 0, ended.err
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("check", ["c_libraries", "descriptors", "files", "programs"])
 def test_files_without_memfds(packages: Packaged, libc: str, check: str, tmp_path: Path) -> None:
     """Kernels before Linux 3.17: temporary files without names stand for open files."""
-    program = REPOSITORY / "testprojects" / "interpreter" / "checks" / f"check_{check}.py"
-    command: List[Text] = [
-        *confined(refuse=["memfd_create"]),
-        packages("interpreter", libc),
-        program,
-    ]
-    ended = start(command, cwd=tmp_path, env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"})
-    assert ended.code == 0, ended.err
-    assert list(tmp_path.iterdir()) == []
+    confinement = confined(refuse=["memfd_create"])
+    run_check([*confinement, packages("interpreter", libc)], check, tmp_path)
+
+
+@pytest.mark.parametrize("check", ["c_libraries", "files"])
+def test_files_without_proc(packages: Packaged, libc: str, check: str, tmp_path: Path) -> None:
+    need_root()
+    script = 'umount -l /proc && exec "$@"'
+    run_check([*mounting(script), packages("interpreter", libc)], check, tmp_path)
 
 
 def test_another_distribution(packages: Packaged, folder: Path) -> None:
