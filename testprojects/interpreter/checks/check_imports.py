@@ -312,6 +312,41 @@ class Running(unittest.TestCase):
             tracemalloc.stop()
             self.assertLess(growth, 20_000)
 
+    @unittest.skipUnless(
+        os.path.exists("/proc/self/smaps"), "the kernel does not tell what is where"
+    )
+    def test_bytecode_does_not_stay_in_memory(self) -> None:
+        """Once read, its pages are let go, as an installation's files are closed."""
+        code = """
+            import importlib, os, pkgutil, re, sys, warnings
+
+            own = os.path.realpath(sys.executable)
+
+            def resident():
+                size, wanted = 0, False
+                for line in open("/proc/self/smaps"):
+                    if re.match("[0-9a-f]+-", line):
+                        wanted = line.split()[1] == "r--p" and line.rstrip().endswith(own)
+                    elif wanted and line.startswith("Rss:"):
+                        size += int(line.split()[1]) * 1024
+                return size
+
+            warnings.simplefilter("ignore")
+            before, read = resident(), 0
+            for one in pkgutil.iter_modules():
+                if one.name in ("antigravity", "this") or type(one.module_finder.path) is not str:
+                    continue
+                spec = importlib.util.find_spec(one.name)
+                loader = spec and spec.loader
+                if type(loader).__module__ == "_oxidized":
+                    loader.get_code(one.name)
+                    read += os.stat(spec.cached).st_size
+            print(before, read, resident())
+        """
+        before, read, after = map(int, run("-I", "-c", textwrap.dedent(code)).split())
+        self.assertGreater(read, 3_000_000)
+        self.assertLess(after - before, 2_000_000)
+
     def test_thread_count(self) -> None:
         self.assertEqual(threading.active_count(), 1)
 

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "code_pages.h"
 #include "image_access.h"
 #include "search.h"
 #include "trace.h"
@@ -30,6 +31,7 @@ struct state {
     PyObject *sourceless_loader; /* ours, on SourcelessFileLoader */
     PyObject *extension_loader;  /* importlib.machinery.ExtensionFileLoader; NULL: it cannot load */
     long optimize;               /* sys.flags.optimize of this interpreter */
+    struct oxidize_code_pages code_pages;
     PyObject *spec_keywords;     /* ("origin",) */
 #define FIELD(text) PyObject *str_##text;
     STRINGS(FIELD)
@@ -105,8 +107,10 @@ static PyObject *loader_get_code(PyObject *self, PyTypeObject *type, PyObject *c
     const uint8_t *content = oxidize_content(node);
     if (content == NULL || node->size <= PYC_HEADER)
         return inherited_get_code(type, state, self, arguments[0]);
-    return PyMarshal_ReadObjectFromString((const char *)content + PYC_HEADER,
-                                          (Py_ssize_t)(node->size - PYC_HEADER));
+    PyObject *code = PyMarshal_ReadObjectFromString((const char *)content + PYC_HEADER,
+                                                    (Py_ssize_t)(node->size - PYC_HEADER));
+    oxidize_code_was_read(&state->code_pages, content, (size_t)node->size);
+    return code;
 }
 
 /* As exec_module(module), for `ctypes.util`: its find_library() has to know the libraries in the
