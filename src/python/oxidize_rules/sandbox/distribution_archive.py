@@ -109,9 +109,8 @@ BUNDLED_LICENSES = {
 CPYTHON_LICENSE = License(("Python-2.0", "CNRI-Python"), "LICENSE.cpython.txt")
 
 RUN_TESTS = '''\
-"""Imports every module that is built into this archive's interpreter; exits with 1 if one fails.
-
-CPython's own tests are no part of this archive.
+"""Runs CPython's own tests with this archive's interpreter. Arguments are those of `-m test`, such
+as `-j2` or `test_json`; with `--imports` alone, every module that is built in is imported instead.
 """
 
 import pathlib
@@ -125,7 +124,10 @@ for name in sys.builtin_module_names:
 print(len(sys.builtin_module_names), "modules imported")
 """
 python = pathlib.Path(__file__).resolve().parent.parent / "install" / "bin" / "PYTHON"
-sys.exit(1 if subprocess.call([str(python), "-I", "-c", PROGRAM]) else 0)
+arguments = ["-m", "test", *sys.argv[1:]]
+if sys.argv[1:] == ["--imports"]:
+    arguments = ["-c", PROGRAM]
+sys.exit(subprocess.call([str(python), "-I", *arguments]))
 '''
 
 

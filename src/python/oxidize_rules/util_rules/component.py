@@ -259,19 +259,22 @@ async def compile_stdlib(request: StdlibRequest) -> Component:
         PythonDistributionRequest(request.distribution), **implicitly()
     )
     root = stdlib_dir(distribution.python_version)
-    ours = await create_digest(
-        CreateDigest(
-            FileContent(f"{distribution.stdlib_path}/{name}", read_binary(runtime, name))
-            for name in RUNTIME_MODULES
+    if request.only:
+        more = distribution.tests
+    else:
+        more = await create_digest(
+            CreateDigest(
+                FileContent(f"{distribution.stdlib_path}/{name}", read_binary(runtime, name))
+                for name in RUNTIME_MODULES
+            )
         )
-    )
-    stdlib = await merge_digests(MergeDigests((distribution.stdlib, ours)))
+    stdlib = await merge_digests(MergeDigests((distribution.stdlib, more)))
     return await compile_component(
         ComponentRequest(
             distribution=request.distribution,
             name=STDLIB_EXTRA if request.only else STDLIB,
             kind="stdlib",
-            input=distribution.stdlib if request.only else stdlib,
+            input=stdlib,
             path=distribution.stdlib_path,
             root=root,
             path_entry=root,

@@ -96,7 +96,8 @@ class PythonDistribution:
     """What an archive holds. All paths, and those in the digests, are relative to its `python/`.
 
     `interpreter`: what it takes to run Python (program and standard library). `stdlib`: the
-    standard library's own files. `objects`: `build/**/*.o` and `build/lib/*.a`.
+    standard library's own files, without its packages of tests, which are in `tests`. `objects`:
+    `build/**/*.o` and `build/lib/*.a`.
     `object_file_format`: "elf", or "llvm-bitcode:<version>". `glibc_floor`: None on musl.
     `needs_musl`: its interpreter runs only where musl's dynamic loader is installed.
     """
@@ -119,6 +120,7 @@ class PythonDistribution:
     python_exe: str
     interpreter: Digest
     stdlib: Digest
+    tests: Digest
     objects: Digest
     headers: Digest
     licenses: Digest
@@ -399,6 +401,14 @@ def interpreter_globs(metadata: Mapping[str, Any]) -> PathGlobs:
     )
 
 
+def test_globs(metadata: Mapping[str, Any]) -> Tuple[str, ...]:
+    """The standard library's packages of tests: two thousand files that few steps want to see."""
+    return tuple(
+        f"{metadata['stdlib_path']}/{package.replace('.', '/')}/**"
+        for package in metadata["test_packages"]
+    )
+
+
 def stdlib_globs(metadata: Mapping[str, Any]) -> PathGlobs:
     stdlib = metadata["stdlib_path"]
     return PathGlobs(
@@ -408,6 +418,7 @@ def stdlib_globs(metadata: Mapping[str, Any]) -> PathGlobs:
             f"!{stdlib}/config-*/**",
             f"!{stdlib}/lib-dynload/**",
             f"!{stdlib}/site-packages/**",
+            *(f"!{glob}" for glob in test_globs(metadata)),
         ]
     )
 
@@ -428,11 +439,12 @@ async def load_python_distribution(request: PythonDistributionRequest) -> Python
     )
     metadata = json.loads(read.content)
     check_object_format(str(request.address), metadata["object_file_format"], zig.llvm_version)
-    interpreter, stdlib, objects, headers, licenses = await concurrently(
+    interpreter, stdlib, tests, objects, headers, licenses = await concurrently(
         digest_subset_to_digest(DigestSubset(unpacked.digest, globs))
         for globs in (
             interpreter_globs(metadata),
             stdlib_globs(metadata),
+            PathGlobs(test_globs(metadata)),
             PathGlobs(["build/**/*.o", "build/lib/*.a"]),
             PathGlobs([f"{metadata['include_path']}/**"]),
             PathGlobs(["licenses/**"]),
@@ -457,6 +469,7 @@ async def load_python_distribution(request: PythonDistributionRequest) -> Python
         python_exe=metadata["python_exe"],
         interpreter=interpreter,
         stdlib=stdlib,
+        tests=tests,
         objects=objects,
         headers=headers,
         licenses=licenses,

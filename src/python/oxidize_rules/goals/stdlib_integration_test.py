@@ -1,0 +1,146 @@
+"""CPython's own tests, inside the executables of `testprojects/stdlib_tests`, against those on disk.
+
+What the distribution's own interpreter says of each file, unpacked to a folder, is recorded in
+`testprojects/stdlib_tests/disk.json`, so that it need not run every time: where the executable says
+something else than the record, both run again and decide. OXIDIZE_FULL=1 runs all files instead of
+a spread; OXIDIZE_WRITE_DOCS=1 with it writes the record and the table of `docs/compatibility.md`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+import pytest
+import zstandard
+
+from oxidize_rules.goals.testing_binaries import LIBCS, PACKAGE_TIMEOUT, REPOSITORY, package
+from oxidize_rules.goals.testing_stdlib import (
+    FileResult,
+    differences,
+    list_files,
+    run_file,
+    run_files,
+)
+
+FULL, WRITE = "OXIDIZE_FULL", "OXIDIZE_WRITE_DOCS"
+RECORD = REPOSITORY / "testprojects" / "stdlib_tests" / "disk.json"
+DOCUMENT = REPOSITORY / "docs" / "compatibility.md"
+BEGIN = "<!-- Written by stdlib_integration_test.py; do not edit: begin -->\n"
+END = "<!-- Of stdlib_integration_test.py: end -->\n"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Tests of a file whose outcome differs from that on disk, and why that is right.
+
+    `tests` is a regular expression of whole ids; `libc` is None where it is so on both.
+    """
+
+    file: str
+    tests: str
+    reason: str
+    libc: Optional[str] = None
+
+
+DIFFERENCES: Tuple[Difference, ...] = ()
+
+# Importing, files, processes, the interpreter's start: what an executable could do differently.
+SPREAD = (
+    "test_site",
+)
+
+
+@dataclass(frozen=True)
+class Pythons:
+    """Commands: the executable, and the interpreter of its distribution on disk."""
+
+    inside: Path
+    disk: Path
+
+
+@functools.cache
+def executables() -> Dict[str, Path]:
+    packaged = package(["stdlib_tests"])
+    return {libc: packaged("stdlib_tests", libc) for libc in LIBCS}
+
+
+@functools.cache
+def archive(libc: str) -> Path:
+    name = f"python3.13-{libc}"
+    done = subprocess.run(
+        [str(REPOSITORY / "pants"), "--no-dynamic-ui", "package", f"toolchains:{name}"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=PACKAGE_TIMEOUT,
+    )
+    assert done.returncode == 0, done.stderr
+    return REPOSITORY / "dist" / "toolchains" / f"{name}.tar.zst"
+
+
+@pytest.fixture(scope="session")
+def pythons(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Pythons]:
+    """Of each C library. A distribution's archive is unpacked as it is."""
+    found = {}
+    for libc, inside in executables().items():
+        folder = tmp_path_factory.mktemp(f"disk-{libc}")
+        with open(archive(libc), "rb") as file, zstandard.ZstdDecompressor().stream_reader(
+            file
+        ) as stream, tarfile.open(fileobj=stream, mode="r|") as members:
+            for member in members:
+                if member.name.startswith("python/install/"):
+                    members.extract(member, folder)
+        found[libc] = Pythons(inside, folder / "python" / "install" / "bin" / "python3.13")
+    return found
+
+
+def expected(name: str, libc: str, test: str) -> bool:
+    return any(
+        one.file == name and one.libc in (None, libc) and re.fullmatch(one.tests, test)
+        for one in DIFFERENCES
+    )
+
+
+def unexpected(
+    name: str, libc: str, inside: FileResult, disk: FileResult
+) -> Dict[str, Tuple[str, str]]:
+    """What differs and is not in DIFFERENCES. If all failures are, so is the exit code."""
+    found = {
+        test: outcomes
+        for test, outcomes in differences(inside, disk).items()
+        if test == "exit code" or not expected(name, libc, test)
+    }
+    if list(found) == ["exit code"] and any(one.file == name for one in DIFFERENCES):
+        return {}
+    return found
+
+
+def compare(name: str, libc: str, pythons: Pythons, first: FileResult) -> Dict[str, object]:
+    """The differences of one file, with some of what the executable printed; {} if none stays
+    when both run again: some of CPython's tests depend on a calm machine."""
+    disk = run_file([str(pythons.disk)], name)
+    found = unexpected(name, libc, first, disk)
+    if found:
+        inside = run_file([str(pythons.inside)], name)
+        found = unexpected(name, libc, inside, run_file([str(pythons.disk)], name))
+        if found:
+            return {**found, "printed inside": inside.output[-3000:]}
+    return {}
+
+
+def test_spread(pythons: Dict[str, Pythons], libc: str) -> None:
+    record = json.loads(RECORD.read_text())[libc]
+    both = pythons[libc]
+    results = run_files([str(both.inside)], SPREAD)
+    suspects = [name for name in SPREAD if results[name].brief() != record.get(name)]
+    wrong = {name: compare(name, libc, both, results[name]) for name in suspects}
+    assert {name: found for name, found in wrong.items() if found} == {}
