@@ -55,7 +55,8 @@ cd source
 # getpath.py, which a program of the build, with all that is built in, does not have yet. Tests that
 # need one of these are skipped.
 grep -q '^\*shared\*$' Modules/Setup.stdlib
-sed -e '/^\*shared\*$/,$d' -e '/^_testinternalcapi /d' Modules/Setup.stdlib > Modules/Setup.local
+sed -i -e '/^\*shared\*$/,$d' -e '/^_testinternalcapi /d' Modules/Setup.stdlib
+cp Modules/Setup.stdlib Modules/Setup.local
 make -j"$JOBS"
 # Bytecode is the consumer's to make: the three rounds of compileall print their help instead.
 make install DESTDIR="$here/out" COMPILEALL_OPTS=--help
