@@ -13,11 +13,10 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 import pytest
 import zstandard
@@ -42,11 +41,12 @@ END = "<!-- Of stdlib_integration_test.py: end -->\n"
 class Difference:
     """Tests of a file whose outcome differs from that on disk, and why that is right.
 
-    `tests` is a regular expression of whole ids; `libc` is None where it is so on both.
+    `tests` is a regular expression of whole ids, `what` says the same in words; `libc` is None where it is so on both.
     """
 
     file: str
     tests: str
+    what: str
     reason: str
     libc: Optional[str] = None
 
@@ -55,7 +55,91 @@ DIFFERENCES: Tuple[Difference, ...] = ()
 
 # Importing, files, processes, the interpreter's start: what an executable could do differently.
 SPREAD = (
+    "test_importlib",
+    "test_import",
+    "test_zipimport",
+    "test_zipimport_support",
+    "test_pkgutil",
+    "test_runpy",
+    "test_inspect",
+    "test_traceback",
+    "test_linecache",
+    "test_os",
+    "test_posix",
+    "test_pathlib",
+    "test_glob",
+    "test_shutil",
+    "test_fileio",
+    "test_io",
+    "test_mmap",
+    "test_tempfile",
+    "test_subprocess",
+    "test_ssl",
+    "test_sqlite3",
+    "test_ctypes",
+    "test_hashlib",
+    "test_zoneinfo",
+    "test_locale",
+    "test_signal",
+    "test_threading",
+    "test_faulthandler",
     "test_site",
+    "test_venv",
+    "test_module",
+    "test_modulefinder",
+    "test_cmd_line",
+    "test_cmd_line_script",
+    "test_sys",
+    "test_sysconfig",
+    "test_warnings",
+    "test_pdb",
+    "test_bdb",
+    "test_compileall",
+    "test_py_compile",
+    "test_doctest",
+    "test_pydoc",
+    "test_zipfile",
+    "test_zipapp",
+    "test_tarfile",
+    "test_genericpath",
+    "test_posixpath",
+    "test_fnmatch",
+    "test_filecmp",
+    "test_dbm",
+    "test_shelve",
+    "test_pickle",
+    "test_marshal",
+    "test_codecs",
+    "test_encodings",
+    "test_utf8_mode",
+    "test_c_locale_coercion",
+    "test_unicode_file",
+    "test_unicode_file_functions",
+    "test_json",
+    "test_tokenize",
+    "test_tomllib",
+    "test_atexit",
+    "test_audit",
+    "test_builtin",
+    "test_interpreters",
+    "test_support",
+    "test_unittest",
+    "test_fork1",
+    "test_wait4",
+    "test_socket",
+    "test_selectors",
+    "test_select",
+    "test_curses",
+    "test_readline",
+    "test_getpath",
+    "test_embed",
+    "test_frozen",
+    "test_asyncio",
+    "test_concurrent_futures",
+    "test_multiprocessing_fork",
+    "test_multiprocessing_forkserver",
+    "test_multiprocessing_spawn",
+    "test_multiprocessing_main_handling",
 )
 
 
@@ -137,10 +221,55 @@ def compare(name: str, libc: str, pythons: Pythons, first: FileResult) -> Dict[s
     return {}
 
 
-def test_spread(pythons: Dict[str, Pythons], libc: str) -> None:
-    record = json.loads(RECORD.read_text())[libc]
+@pytest.fixture(scope="session")
+def record() -> Dict[str, Dict[str, str]]:
+    """Of each C library and file: what the interpreter on disk says, as `FileResult.brief`."""
+    found: Dict[str, Dict[str, str]] = json.loads(RECORD.read_text(encoding="utf-8"))
+    return found
+
+
+def test_spread(
+    pythons: Dict[str, Pythons], record: Dict[str, Dict[str, str]], libc: str
+) -> None:
     both = pythons[libc]
     results = run_files([str(both.inside)], SPREAD)
-    suspects = [name for name in SPREAD if results[name].brief() != record.get(name)]
+    suspects = [name for name in SPREAD if results[name].brief() != record[libc].get(name)]
     wrong = {name: compare(name, libc, both, results[name]) for name in suspects}
     assert {name: found for name, found in wrong.items() if found} == {}
+
+
+def test_every_file(pythons: Dict[str, Pythons], libc: str) -> None:
+    if os.environ.get(FULL) != "1":
+        pytest.skip(f"takes more than an hour: {FULL}=1 runs it")
+    both = pythons[libc]
+    names = list_files([str(both.inside)])
+    disk = run_files([str(both.disk)], names)
+    inside = run_files([str(both.inside)], names)
+    found = {name: unexpected(name, libc, inside[name], disk[name]) for name in names}
+    wrong = {name: compare(name, libc, both, inside[name]) for name in names if found[name]}
+    if os.environ.get(WRITE) == "1":
+        write_record(libc, disk)
+    assert {name: one for name, one in wrong.items() if one} == {}
+
+
+def write_record(libc: str, results: Dict[str, FileResult]) -> None:
+    every = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    every[libc] = {name: result.brief() for name, result in sorted(results.items())}
+    RECORD.write_text(json.dumps(every, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def table() -> str:
+    lines = ["| file | tests | where | why |", "|---|---|---|---|"]
+    for one in DIFFERENCES:
+        lines.append(f"| `{one.file}` | {one.what} | {one.libc or 'both'} | {one.reason} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_table_of_the_documentation() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    written, _, after = rest.partition(END)
+    if os.environ.get(WRITE) == "1":
+        DOCUMENT.write_text(before + BEGIN + table() + END + after, encoding="utf-8")
+        return
+    assert written == table()
