@@ -1,4 +1,4 @@
-"""CPython's own tests, inside the executables of `testprojects/stdlib_tests`, against those on disk.
+"""CPython's own tests, inside the executables of `testprojects/stdlib_tests`, as those on disk.
 
 What the distribution's own interpreter says of each file, unpacked to a folder, is recorded in
 `testprojects/stdlib_tests/disk.json`, so that it need not run every time: where the executable says
@@ -41,7 +41,8 @@ END = "<!-- Of stdlib_integration_test.py: end -->\n"
 class Difference:
     """Tests of a file whose outcome differs from that on disk, and why that is right.
 
-    `tests` is a regular expression of whole ids, `what` says the same in words; `libc` is None where it is so on both.
+    `tests` is a regular expression of whole ids, `what` says the same in words; `libc` is
+    None where it is so on both.
     """
 
     file: str
@@ -177,9 +178,11 @@ def pythons(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Pythons]:
     found = {}
     for libc, inside in executables().items():
         folder = tmp_path_factory.mktemp(f"disk-{libc}")
-        with open(archive(libc), "rb") as file, zstandard.ZstdDecompressor().stream_reader(
-            file
-        ) as stream, tarfile.open(fileobj=stream, mode="r|") as members:
+        with (
+            open(archive(libc), "rb") as file,
+            zstandard.ZstdDecompressor().stream_reader(file) as stream,
+            tarfile.open(fileobj=stream, mode="r|") as members,
+        ):
             for member in members:
                 if member.name.startswith("python/install/"):
                     members.extract(member, folder)
@@ -228,9 +231,7 @@ def record() -> Dict[str, Dict[str, str]]:
     return found
 
 
-def test_spread(
-    pythons: Dict[str, Pythons], record: Dict[str, Dict[str, str]], libc: str
-) -> None:
+def test_spread(pythons: Dict[str, Pythons], record: Dict[str, Dict[str, str]], libc: str) -> None:
     both = pythons[libc]
     results = run_files([str(both.inside)], SPREAD)
     suspects = [name for name in SPREAD if results[name].brief() != record[libc].get(name)]

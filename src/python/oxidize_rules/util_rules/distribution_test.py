@@ -35,6 +35,7 @@ from oxidize_rules.util_rules.distribution import (
     interpreter_globs,
     names_a_target,
     stdlib_globs,
+    tests_globs,
 )
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
 
@@ -180,8 +181,8 @@ def test_parts_of_a_distribution(runner: RuleRunner) -> None:
     metadata = normalize(content, files)
     modules = [f"{STDLIB}/encodings/__init__.py", f"{STDLIB}/os.py"]
     assert chosen(interpreter_globs(metadata)) == ["install/bin/python3.13", *modules]
-    # `test` is the standard library's own; who bundles it decides.
-    assert chosen(stdlib_globs(metadata)) == [*modules, f"{STDLIB}/test/__init__.py"]
+    assert chosen(stdlib_globs(metadata)) == modules
+    assert chosen(PathGlobs(tests_globs(metadata))) == [f"{STDLIB}/test/__init__.py"]
 
 
 def test_pinned_releases(runner: RuleRunner) -> None:
