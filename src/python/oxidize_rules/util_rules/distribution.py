@@ -401,7 +401,7 @@ def interpreter_globs(metadata: Mapping[str, Any]) -> PathGlobs:
     )
 
 
-def tests_globs(metadata: Mapping[str, Any]) -> Tuple[str, ...]:
+def globs_of_tests(metadata: Mapping[str, Any]) -> Tuple[str, ...]:
     """The standard library's packages of tests: two thousand files that few steps want to see."""
     return tuple(
         f"{metadata['stdlib_path']}/{package.replace('.', '/')}/**"
@@ -418,7 +418,7 @@ def stdlib_globs(metadata: Mapping[str, Any]) -> PathGlobs:
             f"!{stdlib}/config-*/**",
             f"!{stdlib}/lib-dynload/**",
             f"!{stdlib}/site-packages/**",
-            *(f"!{glob}" for glob in tests_globs(metadata)),
+            *(f"!{glob}" for glob in globs_of_tests(metadata)),
         ]
     )
 
@@ -444,7 +444,7 @@ async def load_python_distribution(request: PythonDistributionRequest) -> Python
         for globs in (
             interpreter_globs(metadata),
             stdlib_globs(metadata),
-            PathGlobs(tests_globs(metadata)),
+            PathGlobs(globs_of_tests(metadata)),
             PathGlobs(["build/**/*.o", "build/lib/*.a"]),
             PathGlobs([f"{metadata['include_path']}/**"]),
             PathGlobs(["licenses/**"]),

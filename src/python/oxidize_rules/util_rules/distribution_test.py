@@ -35,7 +35,7 @@ from oxidize_rules.util_rules.distribution import (
     interpreter_globs,
     names_a_target,
     stdlib_globs,
-    tests_globs,
+    globs_of_tests,
 )
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
 
@@ -182,7 +182,7 @@ def test_parts_of_a_distribution(runner: RuleRunner) -> None:
     modules = [f"{STDLIB}/encodings/__init__.py", f"{STDLIB}/os.py"]
     assert chosen(interpreter_globs(metadata)) == ["install/bin/python3.13", *modules]
     assert chosen(stdlib_globs(metadata)) == modules
-    assert chosen(PathGlobs(tests_globs(metadata))) == [f"{STDLIB}/test/__init__.py"]
+    assert chosen(PathGlobs(globs_of_tests(metadata))) == [f"{STDLIB}/test/__init__.py"]
 
 
 def test_pinned_releases(runner: RuleRunner) -> None:
