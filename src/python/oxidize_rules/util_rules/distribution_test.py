@@ -32,10 +32,10 @@ from oxidize_rules.sandbox.testing_archives import STDLIB, named_files, python_j
 from oxidize_rules.util_rules.distribution import (
     check_object_format,
     download_name,
+    globs_of_tests,
     interpreter_globs,
     names_a_target,
     stdlib_globs,
-    globs_of_tests,
 )
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
 
