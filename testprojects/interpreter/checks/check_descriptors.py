@@ -55,6 +55,11 @@ class Opening(Case):
         self.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         self.fails(errno.ENOTDIR, os.open, LINES, os.O_RDONLY | os.O_DIRECTORY)
 
+    def test_flags_that_are_kept(self) -> None:
+        for flag in (os.O_NONBLOCK, os.O_APPEND, 0):
+            flags = fcntl.fcntl(self.open(LINES, os.O_RDONLY | flag), fcntl.F_GETFL)
+            self.assertEqual(flags & (os.O_ACCMODE | os.O_NONBLOCK | os.O_APPEND), flag)
+
     def test_path_only(self) -> None:
         for path in (LINES, FOLDER):
             descriptor = self.open(path, os.O_PATH)
@@ -95,6 +100,15 @@ class Opening(Case):
                 self.assertEqual(content(f"/proc/{process}/fd/{descriptor}"), content(path))
                 status = os.stat(f"/proc/{process}/fd/{descriptor}")
                 self.assertEqual(status.st_size, os.stat(path).st_size)
+
+    def test_sent_through_a_socket(self) -> None:
+        one, other = socket.socketpair()
+        with one, other:
+            socket.send_fds(one, [b"x"], [self.open(SOURCE)])
+            _, (received,), _, _ = socket.recv_fds(other, 1, 1)
+        self.addCleanup(os.close, received)
+        self.assertEqual(os.fstat(received), os.stat(SOURCE))
+        self.assertEqual(os.read(received, 10), content(SOURCE)[:10])
 
     def test_as_standard_input(self) -> None:
         with open(LINES, "rb") as stream:

@@ -14,6 +14,7 @@ import mmap
 import os
 import pathlib
 import shutil
+import socket
 import stat
 import sys
 import tempfile
@@ -223,6 +224,24 @@ class Folders(unittest.TestCase):
         ):
             self.assertEqual(os.stat(path), os.stat(FILE), path)
         self.assertEqual(os.path.realpath(f"{FOLDER}/../textwrap.py"), FILE)
+
+    def test_what_only_the_kernel_sees(self) -> None:
+        """Paths that are not passed through libc's functions are looked up on disk."""
+        with tempfile.TemporaryDirectory() as folder:
+            os.symlink(FILE, f"{folder}/link")
+            self.assertEqual(os.readlink(f"{folder}/link"), FILE)
+            self.assertFalse(os.path.exists(f"{folder}/link"))
+            self.assertTrue(os.path.lexists(f"{folder}/link"))
+            self.assertEqual(os.path.realpath(f"{folder}/link"), FILE)
+        with socket.socket(socket.AF_UNIX) as server, self.assertRaises(FileNotFoundError):
+            server.bind(find("socket"))
+        with self.assertRaises(FileNotFoundError):
+            os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-c", ""],
+                os.environ,
+                file_actions=[(os.POSIX_SPAWN_OPEN, 0, FILE, os.O_RDONLY, 0)],
+            )
 
     def test_leaving_the_image(self) -> None:
         self.assertEqual(os.stat(f"{ROOT}/lib/../../"), os.stat("/"))
