@@ -504,26 +504,6 @@ def pool_at_exit() -> None:
     pool.submit(time.sleep, 0.02).add_done_callback(lambda _: print("finished"))
 
 
-# What it was started with, and how.
-
-
-@case
-def profile() -> None:
-    """Facts as JSON, in ASCII. Arguments follow the case's name."""
-    import json
-
-    flags = {name: getattr(sys.flags, name) for name in dir(sys.flags) if name[0].islower()}
-    facts = {
-        "argv": [ascii(argument) for argument in sys.argv[2:]],
-        "flags": {name: int(value) for name, value in flags.items() if not callable(value)},
-        "stdout": [sys.stdout.encoding, sys.stdout.errors],
-        "filesystem": [sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()],
-        "path": sys.path,
-        "warnoptions": sys.warnoptions,
-    }
-    print(json.dumps(facts))
-
-
 # Processes and interpreters.
 
 
@@ -677,7 +657,28 @@ def stdout_fails_to_flush() -> None:
     sys.exit(3)
 
 
+# What it was started with, and how.
+
+
+def profile() -> None:
+    """Facts as JSON, in ASCII. Arguments follow the case's name."""
+    import json
+
+    flags = {name: getattr(sys.flags, name) for name in dir(sys.flags) if name[0].islower()}
+    facts = {
+        "argv": [ascii(argument) for argument in sys.argv[2:]],
+        "flags": {name: int(value) for name, value in flags.items() if not callable(value)},
+        "stdout": [sys.stdout.encoding, sys.stdout.errors],
+        "filesystem": [sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()],
+        "path": sys.path,
+        "warnoptions": sys.warnoptions,
+    }
+    print(json.dumps(facts))
+
+
 def main() -> Any:
+    if sys.argv[1] == "profile":
+        return profile()
     return CASES[sys.argv[1]]()
 
 

@@ -156,6 +156,32 @@ def test_effects(packages: Packaged, libc: str) -> None:
     assert found == EFFECTS
 
 
+OVERFLOW = """
+import ctypes
+give, take = ctypes.pythonapi.PyMem_Malloc, ctypes.pythonapi.PyMem_Free
+give.restype, take.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+block = give(16)
+ctypes.memset(block, 0, 17)
+take(block)
+"""
+
+
+def test_development_mode_checks_memory(packages: Packaged, libc: str) -> None:
+    """By `dev_mode`, and as with python3 by `-X dev` and the variable."""
+    plain, configured = packages("startup", libc), packages("startup:configured", libc)
+    inside = {"OXIDIZED_INTERPRETER": "1"}
+    assert start([plain, "-c", OVERFLOW], env=inside).code == 0
+    assert start([plain, "-X", "utf8", "-c", "'-X dev'" + OVERFLOW], env=inside).code == 0
+    for file, options, env in (
+        (configured, [], {}),
+        (plain, ["-X", "dev"], {}),
+        (plain, ["-Xdev"], {}),
+        (plain, [], {"PYTHONDEVMODE": "1"}),
+    ):
+        ended = start([file, *options, "-c", OVERFLOW], env={**inside, **env})
+        assert (ended.code, "bad trailing pad byte" in ended.err) == (-6, True), (options, env)
+
+
 def test_a_seed(packages: Packaged, libc: str) -> None:
     file = packages("startup:configured", libc)
     seeds = {values([file], "seeded()")[0] for _ in range(3)}
@@ -239,6 +265,11 @@ def test_the_interpreter_inside(packages: Packaged, libc: str) -> None:
     for options, expected in (([], [1, 0]), (["-b"], [1, 0]), (["-bb"], [2, 0]), (["-i"], [1, 1])):
         ended = start([file, *options, "-c", code], env={"OXIDIZED_INTERPRETER": "1"})
         assert json.loads(ended.out) == expected, options
+    both = start(
+        [file, "-X", "warn_default_encoding", "-c", "import sys; print(sys.warnoptions)"],
+        env={"OXIDIZED_INTERPRETER": "1"},
+    )
+    assert both.out == f"{EFFECTS['sys.warnoptions']}\n"
     child = "__import__('subprocess').check_output([sys.executable, {}'-c', {!r}]).decode()"
     flags = "*__import__('subprocess')._args_from_interpreter_flags(), "
     alike = values([file], child.format("", code), child.format(flags, code))

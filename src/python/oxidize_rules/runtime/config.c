@@ -217,13 +217,34 @@ static const struct allocator allocators[] = {
     {"malloc_debug", PYMEM_ALLOCATOR_MALLOC_DEBUG},
 };
 
+/* `-X dev` among the options of a command line as `python3` has it. */
+static bool has_dev_option(int argc, char **argv) {
+    for (int i = 1; i < argc && argv[i][0] == '-'; i++) {
+        if (strcmp(argv[i], "-Xdev") == 0)
+            return true;
+        if (strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "-m") == 0)
+            return false;
+        bool apart = strcmp(argv[i], "-X") == 0 || strcmp(argv[i], "-W") == 0;
+        if (apart && i + 1 < argc && strcmp(argv[i], "-X") == 0 && strcmp(argv[i + 1], "dev") == 0)
+            return true;
+        i += apart;
+    }
+    return false;
+}
+
+static bool in_dev_mode(const PyPreConfig *config, const struct oxidize_start *start) {
+    const char *variable = config->use_environment != 0 ? getenv("PYTHONDEVMODE") : NULL;
+    return config->dev_mode > 0 || (variable && *variable) ||
+           (start->mode == OXIDIZE_INTERPRETER && has_dev_option(start->argc, start->argv));
+}
+
 /* `allocator`; development mode wants checks where nothing else is said, as in CPython. */
-static void choose_allocator(PyPreConfig *config) {
+static void choose_allocator(PyPreConfig *config, const struct oxidize_start *start) {
     const char *name = oxidize_setting("allocator", "default");
     const char *chosen = getenv("PYTHONMALLOC");
     if (config->use_environment != 0 && chosen && *chosen)
         return; /* Python reads the variable unless an allocator is set here */
-    if (config->dev_mode > 0 && strcmp(name, "default") == 0)
+    if (strcmp(name, "default") == 0 && in_dev_mode(config, start))
         name = "debug";
     for (size_t i = 0; i < sizeof allocators / sizeof *allocators; i++) {
         if (strcmp(allocators[i].name, name) == 0) {
@@ -248,7 +269,7 @@ static void preconfigure(const struct oxidize_start *start) {
     if (start->mode == OXIDIZE_APPLICATION && config.utf8_mode < 0 && config.use_environment == 0)
         config.utf8_mode = 1;
 #endif
-    choose_allocator(&config);
+    choose_allocator(&config, start);
     stop_on(Py_PreInitializeFromBytesArgs(&config, start->argc, start->argv));
 }
 
@@ -345,6 +366,39 @@ static PyStatus insert_python_path(PyConfig *config) {
     return status;
 }
 
+/* The filter of `bytes_warning`, once the list is made: before those of the settings, as CPython. */
+static PyStatus add_bytes_filter(PyConfig *config, int level) {
+    Py_ssize_t at = config->warnoptions.length;
+    uint32_t cursor = 0;
+    while (at > 0 && oxidize_next_setting("config.warnoptions", &cursor))
+        at--;
+    return PyWideStringList_Insert(&config->warnoptions, at,
+                                   level > 1 ? L"error::BytesWarning" : L"default::BytesWarning");
+}
+
+/* In the interpreter, a setting that options count up is the least: multiprocessing gives a child
+ * all options that its parent has, and the child is not to have twice as many. A prompt
+ * (`inspect`) is for the application itself, not for its children. */
+static PyStatus raise_counted(PyConfig *config) {
+    bool application = strcmp(oxidize_setting("entry.kind", ""), "interpreter") != 0;
+    PyStatus status = PyStatus_Ok();
+    const struct oxidize_setting *setting;
+    for (uint32_t i = 0; (setting = oxidize_setting_at(i)) != NULL; i++) {
+        const char *key = oxidize_string(setting->key), *name = field_name(key);
+        if (name == NULL || !is_counted(name) || (application && strncmp(name, "in", 2) == 0))
+            continue;
+        const struct field *field = find_field(fields, sizeof fields / sizeof *fields, name);
+        int least = read_integer(key, oxidize_string(setting->value));
+        int *value = field ? (int *)(void *)((char *)config + field->offset) : NULL;
+        if (value == NULL || *value >= least)
+            continue;
+        *value = least;
+        if (value == &config->bytes_warning)
+            status = add_bytes_filter(config, least);
+    }
+    return status;
+}
+
 #if PY_VERSION_HEX >= 0x030b0000
 /* In place of getpath.py (about 0.4 of 9 ms CPU, where `python3.13 -I` took
  * 13): everything else that it finds out is already set. */
@@ -355,32 +409,10 @@ PyStatus __wrap__PyConfig_InitPathConfig(PyConfig *config, int compute) {
     const char *warn = oxidize_setting("config.warn_default_encoding", NULL);
     if (warn)
         config->warn_default_encoding |= strcmp(warn, "1") == 0;
-    return insert_python_path(config);
+    PyStatus status = config->parse_argv ? raise_counted(config) : PyStatus_Ok();
+    return PyStatus_Exception(status) ? status : insert_python_path(config);
 }
 #endif
-
-/* In the interpreter, a setting that options count up is the least: multiprocessing gives a child
- * all options that its parent has, and the child is not to have twice as many. A prompt
- * (`inspect`) is for the application itself, not for its children. */
-static void raise_counted(PyConfig *config) {
-    bool application = strcmp(oxidize_setting("entry.kind", ""), "interpreter") != 0;
-    bool read = false;
-    const struct oxidize_setting *setting;
-    for (uint32_t i = 0; (setting = oxidize_setting_at(i)) != NULL; i++) {
-        const char *key = oxidize_string(setting->key), *name = field_name(key);
-        if (name == NULL || !is_counted(name) || (application && strncmp(name, "in", 2) == 0))
-            continue;
-        int least = read_integer(key, oxidize_string(setting->value));
-        const struct field *field = find_field(fields, sizeof fields / sizeof *fields, name);
-        if (least == 0 || field == NULL)
-            continue;
-        if (!read)
-            stop_on(PyConfig_Read(config));
-        read = true;
-        int *value = (void *)((char *)config + field->offset);
-        *value = *value < least ? least : *value;
-    }
-}
 
 static int install(void) {
     return oxidize_install_importer() < 0 || oxidize_install_builtins() < 0 ? -1 : 0;
@@ -427,8 +459,6 @@ void oxidize_configure(const struct oxidize_start *start) {
         stop_on(insert_python_path(&config));
     }
 #endif
-    if (start->mode == OXIDIZE_INTERPRETER)
-        raise_counted(&config);
     PyStatus status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);
     stop_on(status);
