@@ -180,19 +180,21 @@ static int visit(struct tour *tour, uint32_t index, int level) {
     return asked && result == FTW_SKIP_SUBTREE ? 0 : result;
 }
 
-static int start_tour(struct tour *tour, const char *path, uint32_t node) {
-    if (node == OXIDIZE_NONE)
-        return -1;
-    if (tour->flags & FTW_CHDIR) {
-        errno = EACCES; /* as chdir() */
-        return -1;
-    }
+/* `path` is in the image. As libc's own, it begins without the slashes at the path's end. */
+static int start_tour(struct tour *tour, const char *path) {
+    struct oxidize_place place;
     tour->length = strlen(path);
     while (tour->length > 1 && path[tour->length - 1] == '/')
         tour->length--;
     memcpy(tour->path, path, tour->length);
     tour->path[tour->length] = '\0';
-    int result = visit(tour, node, 0);
+    if (!oxidize_find(AT_FDCWD, tour->path, &place) || place.node == OXIDIZE_NONE)
+        return -1;
+    if (tour->flags & FTW_CHDIR) {
+        errno = EACCES; /* as chdir() */
+        return -1;
+    }
+    int result = visit(tour, place.node, 0);
     bool asked = tour->flags & FTW_ACTIONRETVAL;
     return asked && result == FTW_SKIP_SIBLINGS ? 0 : result;
 }
@@ -203,11 +205,11 @@ static int start_tour(struct tour *tour, const char *path, uint32_t node) {
     WRAP(int, name)(const char *path, int (*visitor)(const char *, const struct kind *, int),      \
                     int descriptors) {                                                             \
         struct oxidize_place place;                                                                \
-        if (!oxidize_find(AT_FDCWD, path, &place))                                                 \
+        if (!oxidize_resolve(AT_FDCWD, path, &place))                                              \
             return CALL(name)(place.outside, visitor, descriptors);                                \
         struct tour tour = {                                                                       \
             .ftw = (int (*)(const char *, const struct stat *, int))(void *)visitor};              \
-        return start_tour(&tour, path, place.node);                                                \
+        return start_tour(&tour, path);                                                            \
     }
 #define WRAP_NFTW(name, kind)                                                                      \
     REAL_LAZY(name);                                                                               \
@@ -215,13 +217,13 @@ static int start_tour(struct tour *tour, const char *path, uint32_t node) {
                     int (*visitor)(const char *, const struct kind *, int, struct FTW *),          \
                     int descriptors, int flags) {                                                  \
         struct oxidize_place place;                                                                \
-        if (!oxidize_find(AT_FDCWD, path, &place))                                                 \
+        if (!oxidize_resolve(AT_FDCWD, path, &place))                                              \
             return CALL(name)(place.outside, visitor, descriptors, flags);                         \
         struct tour tour = {                                                                       \
             .flags = flags,                                                                        \
             .nftw = (int (*)(const char *, const struct stat *, int, struct FTW *))(void *)visitor \
         };                                                                                         \
-        return start_tour(&tour, path, place.node);                                                \
+        return start_tour(&tour, path);                                                            \
     }
 /* clang-format on */
 WRAP_FTW(ftw, stat)

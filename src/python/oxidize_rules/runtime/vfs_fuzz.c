@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -140,6 +141,7 @@ struct answer {
     mode_t kind;
     off_t size;
     unsigned entries;
+    int scanned, scan_error, walked, walk_error;
 };
 
 static int try_open(const char *path, int flags, int *error) {
@@ -148,6 +150,28 @@ static int try_open(const char *path, int flags, int *error) {
     if (descriptor >= 0)
         close(descriptor);
     return descriptor >= 0;
+}
+
+static int found_by_walk;
+
+static int count_one(const char *path, const struct stat *status, int kind, struct FTW *place) {
+    int good = path[place->base] != '\0' && S_ISDIR(status->st_mode) == (kind == FTW_D);
+    found_by_walk += good ? 1 : 1000000;
+    return 0;
+}
+
+static void search(const char *path, struct answer *answer) {
+    struct dirent **entries;
+    answer->scanned = scandir(path, &entries, NULL, alphasort);
+    answer->scan_error = answer->scanned < 0 ? errno : 0;
+    for (int i = 0; i < answer->scanned; i++)
+        free(entries[i]);
+    if (answer->scanned >= 0)
+        free(entries);
+    found_by_walk = 0;
+    errno = 0;
+    answer->walk_error = nftw(path, count_one, 10, FTW_PHYS) < 0 ? errno : 0;
+    answer->walked = found_by_walk;
 }
 
 static struct answer ask(const char *path) {
@@ -174,18 +198,20 @@ static struct answer ask(const char *path) {
         answer.entries++;
     if (directory)
         closedir(directory);
+    search(path, &answer);
     return answer;
 }
 
 static void show(const char *which, const char *path, const struct answer *answer) {
     fprintf(stderr,
             "%s %s: stat %d (%s), kind %o, size %lld, open %d (%s), O_DIRECTORY %d (%s), "
-            "opendir %d (%s) of %u, readlink %d (%s), access %d\n",
+            "opendir %d (%s) of %u, readlink %d (%s), access %d, scandir %d (%s), nftw %d (%s)\n",
             which, path, answer->status, strerror(answer->status_error), (unsigned)answer->kind,
             (long long)answer->size, answer->opened, strerror(answer->open_error),
             answer->folder_only, strerror(answer->folder_only_error), answer->folder,
             strerror(answer->folder_error), answer->entries, answer->link,
-            strerror(answer->link_error), answer->exists);
+            strerror(answer->link_error), answer->exists, answer->scanned,
+            strerror(answer->scan_error), answer->walked, strerror(answer->walk_error));
 }
 
 static int differs(const char *folder, const char *inner) {
