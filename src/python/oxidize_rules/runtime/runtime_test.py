@@ -28,6 +28,7 @@ SOURCES = (
     "wrap.c",
     "image.c",
     "trace.c",
+    "file_pages.c",
     "vfs_content.c",
     "vfs_descriptor.c",
     "vfs_dir.c",

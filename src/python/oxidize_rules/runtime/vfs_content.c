@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "file_pages.h"
 #include "image_access.h"
 #include "inflate.h"
 
@@ -29,11 +30,8 @@ bool oxidize_write_all(int descriptor, const uint8_t *bytes, uint64_t size) {
 }
 
 void oxidize_let_go(const uint8_t *content, uint64_t size) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t start = ((uintptr_t)content + page - 1) & -page;
-    uintptr_t end = ((uintptr_t)content + size) & -page;
     if (size >= LARGE)
-        madvise((void *)start, end - start, MADV_DONTNEED);
+        oxidize_let_go_pages((uintptr_t)content, (uintptr_t)content + size);
 }
 
 /* Through memory of its own: a mapping of the file would end the process (SIGBUS) where a write
