@@ -52,7 +52,65 @@ class Difference:
     libc: Optional[str] = None
 
 
-DIFFERENCES: Tuple[Difference, ...] = ()
+_NO_SITE = "`site` does not run at the start"
+
+DIFFERENCES: Tuple[Difference, ...] = (
+    Difference(
+        "test_cmd_line",
+        r".*\.test_(relativedir_bug46421|pythonmalloc|xdev)",
+        "3 tests",
+        "One changes into a folder of the standard library; two ask for the name of the allocator, "
+        "which is mimalloc",
+    ),
+    Difference(
+        "test_ctypes",
+        r".*\.test_(find|errno|dlerror|python_api|values)\..*",
+        "those of `find_library`, and those that ask for libraries",
+        "A static interpreter on disk loads no library, and fails in tests that pass inside; "
+        "`find_library` does not ask the machine's compiler for libraries of another libc",
+        "musl",
+    ),
+    Difference(
+        "test_import",
+        r".*\.SubinterpImportTests\.test_(isolated_config|python_compat)",
+        "2 tests",
+        "They look for the very class `SourceFileLoader`; modules inside have a subclass of it",
+    ),
+    Difference("test_pdb", r".*\.test_pdb_interact_command", "1 test", _NO_SITE),
+    Difference(
+        "test_posix",
+        r".*\.test_multiple_file_actions",
+        "2 tests",
+        "`posix_spawn` opens `test_posix.py` in the child, where libc asks the kernel alone",
+    ),
+    Difference(
+        "test_pydoc",
+        r".*\.test_importfile",
+        "1 test",
+        "It compares two specs of one module, which were made by two finders: as test_import",
+    ),
+    Difference("test_site", r".*", "all", _NO_SITE),
+    Difference(
+        "test_subprocess",
+        r".*\.test_executable_without_cwd",
+        "2 tests",
+        "They pass inside. On disk they fail, since an interpreter finds its library by its path",
+    ),
+    Difference(
+        "test_sysconfig",
+        r".*\.test_(get_makefile_filename|get_config_h_filename|srcdir"
+        r"|(config_vars|paths)_depend_on_site_initialization)",
+        "5 tests",
+        f"No Makefile and no headers are inside; {_NO_SITE}",
+    ),
+    Difference("test_venv", r".*", "all", "A virtual environment needs an installation"),
+    Difference(
+        "test_zipfile",
+        r".*\.PyZipFileTests\..*",
+        "4 tests",
+        "They are skipped where the standard library cannot be written to",
+    ),
+)
 
 # Importing, files, processes, the interpreter's start: what an executable could do differently.
 SPREAD = (
