@@ -12,16 +12,14 @@ import functools
 import json
 import os
 import re
-import subprocess
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Optional, Tuple
 
 import pytest
-import zstandard
 
-from oxidize_rules.goals.testing_binaries import LIBCS, PACKAGE_TIMEOUT, REPOSITORY, package
+from oxidize_rules.goals.testing_binaries import LIBCS, REPOSITORY, package
+from oxidize_rules.goals.testing_disk import unpack_distribution
 from oxidize_rules.goals.testing_stdlib import (
     FileResult,
     differences,
@@ -216,36 +214,13 @@ def executables() -> Dict[str, Path]:
     return {libc: packaged("stdlib_tests", libc) for libc in LIBCS}
 
 
-@functools.cache
-def archive(libc: str) -> Path:
-    name = f"python3.13-{libc}"
-    done = subprocess.run(
-        [str(REPOSITORY / "pants"), "--no-dynamic-ui", "package", f"toolchains:{name}"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=PACKAGE_TIMEOUT,
-    )
-    assert done.returncode == 0, done.stderr
-    return REPOSITORY / "dist" / "toolchains" / f"{name}.tar.zst"
-
-
 @pytest.fixture(scope="session")
 def pythons(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Pythons]:
-    """Of each C library. A distribution's archive is unpacked as it is."""
-    found = {}
-    for libc, inside in executables().items():
-        folder = tmp_path_factory.mktemp(f"disk-{libc}")
-        with (
-            open(archive(libc), "rb") as file,
-            zstandard.ZstdDecompressor().stream_reader(file) as stream,
-            tarfile.open(fileobj=stream, mode="r|") as members,
-        ):
-            for member in members:
-                if member.name.startswith("python/install/"):
-                    members.extract(member, folder)
-        found[libc] = Pythons(inside, folder / "python" / "install" / "bin" / "python3.13")
-    return found
+    """Of each C library."""
+    return {
+        libc: Pythons(inside, unpack_distribution(tmp_path_factory.mktemp(libc), libc))
+        for libc, inside in executables().items()
+    }
 
 
 def expected(name: str, libc: str, test: str) -> bool:

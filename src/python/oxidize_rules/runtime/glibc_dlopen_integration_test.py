@@ -239,7 +239,10 @@ class Workshop:
 
     def executables(self) -> tuple[Path, Path]:
         """The harness with the runtime and the image, and alone."""
-        patterns = ("image.c", "vfs_*.c", "glibc_*.c", "wrap.c", "elf_file.c")
+        patterns = (
+            *("image.c", "vfs_*.c", "glibc_*.c", "wrap.c", "elf_file.c"),
+            *("*_pages.c", "trace.c", "no_inflate.c"),
+        )
         sources = sorted(
             str(path)
             for pattern in patterns
