@@ -1,0 +1,1 @@
+"""A package with tests of its own, for pytest and coverage inside an executable."""
