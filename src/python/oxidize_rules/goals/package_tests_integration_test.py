@@ -1,0 +1,169 @@
+"""Third-party packages' own tests inside an executable: the same result as on disk.
+
+A spread of them runs always. All of them, for the tables in docs/compatibility.md, by
+
+    OXIDIZE_PACKAGE_TESTS=all build-support/test \\
+        src/python/oxidize_rules/goals/package_tests_integration_test.py
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Dict, Tuple
+
+import pytest
+
+from oxidize_rules.goals.testing_binaries import LIBCS, REPOSITORY
+from oxidize_rules.goals.testing_package_suites import SUITES
+from oxidize_rules.goals.testing_suites import (
+    INSIDE,
+    ON_DISK,
+    Result,
+    Suite,
+    compare,
+    locked,
+    make_environment,
+    package_distribution,
+    package_executables,
+    run_suite,
+)
+
+DOCUMENT = REPOSITORY / "docs/compatibility.md"
+BEGIN = "<!-- Written by package_tests_integration_test.py; do not edit: begin -->\n"
+END = "<!-- end of the packages' own tests -->\n"
+ALL = os.environ.get("OXIDIZE_PACKAGE_TESTS") == "all"
+# Quick ones of each kind: native code, data files, zip files, tests in the image and on disk.
+SPREAD = (
+    "attrs",
+    "certifi",
+    "click",
+    "docutils",
+    "jinja2",
+    "markupsafe",
+    "pyyaml",
+    "setuptools",
+    "tzdata",
+)
+CHOSEN = tuple(suite for suite in SUITES if ALL or suite.project in SPREAD)
+PREFIX = "/.oxidized/"
+# By project and C library: inside and on disk.
+Results = Dict[Tuple[str, str], Tuple[Result, Result]]
+
+
+@pytest.fixture(scope="session")
+def executables() -> Dict[str, Path]:
+    return package_executables()
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("suites")
+
+
+@pytest.fixture(scope="session")
+def environments(work: Path) -> Dict[str, Path]:
+    """The interpreter on disk for each C library: that of a virtual environment."""
+    return {
+        libc: make_environment(libc, package_distribution(libc), work / libc / "environment")
+        for libc in LIBCS
+    }
+
+
+@pytest.fixture(scope="session")
+def results() -> Results:
+    """What ran."""
+    return {}
+
+
+@pytest.mark.parametrize("suite", CHOSEN, ids=lambda suite: suite.project)
+def test_same_as_on_disk(
+    suite: Suite,
+    libc: str,
+    executables: Dict[str, Path],
+    environments: Dict[str, Path],
+    work: Path,
+    results: Results,
+) -> None:
+    sdists = work / "sdists"
+    sdists.mkdir(exist_ok=True)
+    inside = run_suite(executables[libc], suite, sdists, work / libc, INSIDE)
+    on_disk = run_suite(environments[libc], suite, sdists, work / libc, ON_DISK)
+    shutil.rmtree(work / libc / INSIDE.replace(" ", "-"))
+    shutil.rmtree(work / libc / ON_DISK.replace(" ", "-"))
+    results[suite.project, libc] = inside, on_disk
+    assert inside.count("passed") > 0
+    # What is tested is in the image, and what it is compared with is not.
+    places = {name: file for name, file in inside.modules.items() if file != "None"}
+    assert places
+    assert not {name: file for name, file in places.items() if not file.startswith(PREFIX)}
+    assert not [file for file in on_disk.modules.values() if file.startswith(PREFIX)]
+    different = {
+        name: (*pair, inside.notes.get(name, ""), on_disk.notes.get(name, ""))
+        for name, pair in compare(inside, on_disk).items()
+        if suite.reason(libc, name) is None
+    }
+    assert not different, different
+
+
+def counts(result: Result) -> str:
+    """`12 passed, 3 skipped`: xfailed tests are skipped ones here, xpassed ones are passed."""
+    numbers = (
+        (result.count("passed", "xpassed"), "passed"),
+        (result.count("failed", "error"), "failed"),
+        (result.count("skipped", "xfailed"), "skipped"),
+    )
+    return ", ".join(f"{number} {word}" for number, word in numbers if number)
+
+
+def table(results: Results) -> str:
+    versions = locked()
+    lines = ["| package | version | tests of the | musl | glibc |", "|---|---|---|---|---|"]
+    for suite in SUITES:
+        origin = "wheel, in the image" if suite.in_wheel else "sdist"
+        cells = [counts(results[suite.project, libc][0]) for libc in LIBCS]
+        lines.append(
+            f"| {suite.project} | {versions[suite.project][0]} | {origin} | {' | '.join(cells)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def differences(results: Results) -> str:
+    """One line for each outcome inside and on disk that a reason explains, with how many tests."""
+    found: Counter[Tuple[str, str, str, str, str]] = Counter()
+    for (project, libc), pair in results.items():
+        (suite,) = (suite for suite in SUITES if suite.project == project)
+        for name, (inside, on_disk) in compare(*pair).items():
+            reason = suite.reason(libc, name) or f"not explained: `{name}`"
+            found[project, libc, reason, inside, on_disk] += 1
+    if not found:
+        return "\nNo test has another outcome inside than on disk.\n"
+    lines = [
+        "| package | C library | tests | inside | on disk | reason |",
+        "|---|---|---|---|---|---|",
+    ]
+    for (project, libc, reason, inside, on_disk), number in sorted(found.items()):
+        name = {"musl": "musl", "gnu": "glibc"}[libc]
+        lines.append(f"| {project} | {name} | {number} | {inside} | {on_disk} | {reason} |")
+    return "\nDifferent inside than on disk:\n\n" + "\n".join(lines) + "\n"
+
+
+def test_tables_of_the_documentation(results: Results) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    written, end, after = rest.partition(END)
+    assert begin
+    assert end
+    if ALL:
+        written = table(results) + differences(results)
+        DOCUMENT.write_text(before + BEGIN + written + END + after, encoding="utf-8")
+    versions = locked()
+    rows = re.findall(r"^\| (\S+) \| (\d\S*) \|.*passed.*passed", written, re.MULTILINE)
+    assert rows == [(suite.project, versions[suite.project][0]) for suite in SUITES], (
+        f"{DOCUMENT.relative_to(REPOSITORY)} is of other versions: run this file with "
+        "OXIDIZE_PACKAGE_TESTS=all"
+    )
+    assert "not explained" not in written
