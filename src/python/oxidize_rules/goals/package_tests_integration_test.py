@@ -25,6 +25,7 @@ from oxidize_rules.goals.testing_suites import (
     Result,
     Suite,
     compare,
+    compared_with,
     locked,
     make_environment,
     package_distribution,
@@ -91,7 +92,8 @@ def test_same_as_on_disk(
     sdists = work / "sdists"
     sdists.mkdir(exist_ok=True)
     inside = run_suite(executables[libc], suite, sdists, work / libc, INSIDE)
-    on_disk = run_suite(environments[libc], suite, sdists, work / libc, ON_DISK)
+    python = environments[compared_with(suite, libc)]
+    on_disk = run_suite(python, suite, sdists, work / libc, ON_DISK)
     shutil.rmtree(work / libc / INSIDE.replace(" ", "-"))
     shutil.rmtree(work / libc / ON_DISK.replace(" ", "-"))
     results[suite.project, libc] = inside, on_disk

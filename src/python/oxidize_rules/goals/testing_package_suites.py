@@ -5,7 +5,7 @@ from __future__ import annotations
 from oxidize_rules.goals.testing_suites import Suite
 
 SUITES = (
-    Suite("attrs", ("attr", "attrs"), plugins=("hypothesispytest",)),
+    Suite("attrs", ("attr", "attrs"), native=True, plugins=("hypothesispytest",)),
     # Left out: a test that reads files of the source tree.
     Suite(
         "babel",
@@ -28,7 +28,7 @@ SUITES = (
     ),
     Suite("cachetools", ("cachetools",)),
     Suite("certifi", ("certifi",), tests=("certifi.tests",), in_wheel=True, remove=("certifi",)),
-    Suite("charset-normalizer", ("charset_normalizer",)),
+    Suite("charset-normalizer", ("charset_normalizer",), native=True),
     Suite("click", ("click",)),
     Suite("docutils", ("docutils",), tests=("test",), remove=("docutils",)),
     Suite("idna", ("idna",), remove=("idna",)),
@@ -38,18 +38,20 @@ SUITES = (
     Suite(
         "jsonschema",
         ("jsonschema",),
+        native=True,
         tests=("jsonschema.tests",),
         in_wheel=True,
         remove=("jsonschema",),
         env={"JSON_SCHEMA_TEST_SUITE": "json"},
     ),
     Suite("mako", ("mako",), tests=("test",), remove=("mako",)),
-    Suite("markupsafe", ("markupsafe",)),
+    Suite("markupsafe", ("markupsafe",), native=True),
     Suite("more-itertools", ("more_itertools",), remove=("more_itertools",)),
     # Left out: test_specifiers.py and test_version.py, tens of thousands of small calculations.
     Suite(
         "packaging",
         ("packaging",),
+        native=True,
         plugins=("hypothesispytest",),
         arguments=("--ignore=tests/test_specifiers.py", "--ignore=tests/test_version.py"),
     ),
@@ -76,7 +78,9 @@ SUITES = (
             "testing/test_pluginmanager.py",
         ),
     ),
-    Suite("python-dateutil", ("dateutil",), plugins=("hypothesispytest", "pytest_cov")),
+    Suite(
+        "python-dateutil", ("dateutil",), native=True, plugins=("hypothesispytest", "pytest_cov")
+    ),
     # Left out: a test of README.rst, which it finds by the tests' place in the source tree.
     Suite(
         "pytz",
@@ -86,10 +90,11 @@ SUITES = (
         remove=("pytz",),
         arguments=("--ignore=pytz_tests/test_docs.py",),
     ),
-    Suite("pyyaml", ("yaml",), tests=("tests",), remove=("lib", "yaml")),
+    Suite("pyyaml", ("yaml",), native=True, tests=("tests",), remove=("lib", "yaml")),
     Suite(
         "referencing",
         ("referencing",),
+        native=True,
         tests=("referencing.tests",),
         in_wheel=True,
         remove=("referencing",),
@@ -100,6 +105,7 @@ SUITES = (
     Suite(
         "requests",
         ("requests",),
+        native=True,
         plugins=("pytest_mock",),
         arguments=(
             "--without-fixture=httpbin",
@@ -117,6 +123,7 @@ SUITES = (
     Suite(
         "simplejson",
         ("simplejson",),
+        native=True,
         tests=("simplejson.tests",),
         in_wheel=True,
         remove=("simplejson",),
@@ -140,9 +147,15 @@ SUITES = (
         remove=("src/typing_extensions.py",),
     ),
     Suite("tzdata", ("tzdata",)),
-    Suite("wcwidth", ("wcwidth",), remove=("wcwidth",)),
+    Suite("wcwidth", ("wcwidth",), native=True, remove=("wcwidth",)),
     # Left out: the development server, tested by way of the network and of files that change.
-    Suite("werkzeug", ("werkzeug",), plugins=("timeout",), arguments=("-m", "not dev_server")),
-    Suite("wrapt", ("wrapt",), tests=("tests/core",)),
+    Suite(
+        "werkzeug",
+        ("werkzeug",),
+        native=True,
+        plugins=("timeout",),
+        arguments=("-m", "not dev_server"),
+    ),
+    Suite("wrapt", ("wrapt",), native=True, tests=("tests/core",)),
     Suite("zipp", ("zipp",), remove=("zipp",)),
 )

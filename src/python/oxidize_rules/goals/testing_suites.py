@@ -38,17 +38,18 @@ class Suite:
     """The tests of one project.
 
     `modules`: what must come from the image. `tests`: paths in the sdist, or with `in_wheel` names
-    of packages. `move`: tests out of the package, which
-    `remove` takes away from the sdist. `plugins`: those of pytest, by
-    entry point. `arguments`: further ones for pytest, such as tests that are left out, on both
-    sides. `differences`: for `musl`, `gnu` or `both`, patterns of test ids whose outcome is another
-    one inside, with the reason.
+    of packages. `move`: tests out of the package, which `remove` takes away from the sdist.
+    `native`: the package or its tests have native modules. `plugins`: those of pytest, by entry
+    point. `arguments`: further ones for pytest, such as tests that are left out, on both sides.
+    `differences`: for `musl`, `gnu` or `both`, patterns of test ids whose outcome is another one
+    inside, with the reason.
     """
 
     project: str
     modules: Tuple[str, ...]
     tests: Tuple[str, ...] = ("tests",)
     in_wheel: bool = False
+    native: bool = False
     move: Mapping[str, str] = field(default_factory=dict)
     remove: Tuple[str, ...] = ("src",)
     plugins: Tuple[str, ...] = ()
@@ -160,7 +161,7 @@ def platforms(libc: str) -> List[str]:
 def make_environment(libc: str, archive: Path, folder: Path) -> Path:
     """The interpreter of a virtual environment with the locked wheels, of the distribution.
 
-    Installed by pip of the interpreter that runs this, since wheels for musl are not for an
+    Installed by pip of the interpreter that runs this, since pip offers no wheels for musl to an
     interpreter that is linked statically: that one can load none of their native modules.
     """
     folder.mkdir(parents=True)
@@ -251,6 +252,14 @@ def _without_places(texts: Mapping[str, str], root: Path) -> Dict[str, str]:
         re.sub(r"^\S*?/site-packages/", "", name.replace(str(root), "")): text
         for name, text in texts.items()
     }
+
+
+def compared_with(suite: Suite, libc: str) -> str:
+    """Whose environment on disk shows what is to come out inside.
+
+    The musl distribution's interpreter loads no native modules, which executables for musl do.
+    """
+    return "gnu" if suite.native else libc
 
 
 def compare(inside: Result, on_disk: Result) -> Dict[str, Tuple[str, str]]:
