@@ -39,14 +39,13 @@ END = "<!-- end of the packages' own tests -->\n"
 ALL = os.environ.get("OXIDIZE_PACKAGE_TESTS") == "all"
 # Quick ones of each kind: native code, data files, zip files, tests in the image and on disk.
 SPREAD = (
-    "attrs",
     "certifi",
-    "click",
     "docutils",
     "jinja2",
     "markupsafe",
-    "pyyaml",
+    "pytz",
     "setuptools",
+    "simplejson",
     "tzdata",
 )
 CHOSEN = tuple(suite for suite in SUITES if ALL or suite.project in SPREAD)
