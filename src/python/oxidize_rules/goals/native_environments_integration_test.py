@@ -258,6 +258,14 @@ def test_on_a_lesser_kernel(program: Program, kernel: str) -> None:
     program.check(chosen.start(), program.file, **chosen.failing)
 
 
+@pytest.mark.parametrize("kernel", [name for name in KERNELS if name.startswith("as Linux")])
+def test_openssl_on_an_old_kernel(packages: Packaged, libc: str, kernel: str) -> None:
+    """It has random numbers without getrandom()."""
+    code = "import ssl; ssl.create_default_context(); print(len(ssl.RAND_bytes(8)))"
+    command = [*KERNELS[kernel].start(), packages("interpreter", libc), "-c", code]
+    assert output(command) == "8\n"
+
+
 def test_on_an_old_kernel_without_a_readable_file(program: Program, folder: Path) -> None:
     """Neither memfd_create nor a way to open the executable: what is left is its own memory."""
     need_root()
