@@ -30,9 +30,11 @@ def test_nothing_changed(checkout: Project) -> None:
 
 
 def test_an_edit_of_one_module(checkout: Project) -> None:
-    """Only its folder's bytecode, the image's index, and the link."""
+    """Only its folder's bytecode, the image's index, and the link; the check of imports because
+    the edit moves some to another line."""
     checkout.edit(f"{EDITED}/leave.py", "import sys\n", f"import sys\n\nEDITED = {UNIQUE}\n")
     assert checkout.good("package", CLI, HELLO).processes == [
+        f"Check the imports of {CLI}",
         f"Compile the folder `{EDITED}` for {CLI}",
         f"Link {CLI}",
         f"Merge the image of {CLI}",
