@@ -1,6 +1,7 @@
 """What programs do with processes, all of it defined in `__main__`; prints one line for each.
 
-Argument: the start method of multiprocessing; none: that of this Python.
+Argument: the start method of multiprocessing; none: that of this Python; "cleared": spawn, in an
+empty environment.
 """
 
 from __future__ import annotations
@@ -172,6 +173,9 @@ def leak() -> None:
 def main(method: str | None) -> None:
     if method == "leak":
         leak()
+    if method == "cleared":
+        os.environ.clear()
+        method = "spawn"
     context = multiprocessing.get_context(method)
     print("method:", context.get_start_method())
     for name, check in list(globals().items()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,28 @@ def test_the_application_comes_first(packages: Packaged, libc: str) -> None:
     assert start([file, "-c", "print(1)"], env={VARIABLE: str(file)}) == Ended(0, "1\n", "")
 
 
+@pytest.mark.parametrize("value", ["", "0", "1", "{file}"])
+def test_no_code_by_arguments_alone(
+    packages: Packaged, libc: str, folder: Path, value: str
+) -> None:
+    """multiprocessing's own command is for its children, and a set-user-id program has none."""
+    file = packages("cli", libc)
+    command = ["-c", "from multiprocessing.spawn import x; print('run')"]
+    env = {VARIABLE: value.format(file=file)} if value else {}
+    if value in ("", "0"):
+        assert "No such option" in start([file, *command], env=env).err
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a set-user-id program for another user")
+    copy = folder / "copy"
+    shutil.copy(file, copy)
+    os.chown(copy, 65534, 65534)
+    copy.chmod(0o4755)
+    env = {VARIABLE: value.format(file=copy)} if value else {}
+    ended = start([copy, *command], env=env)
+    assert (ended.code, ended.out) == (2, "")
+    assert "No such option" in ended.err
+
+
 def test_an_interpreter_asked_for_has_interpreters_as_children(
     packages: Packaged, libc: str
 ) -> None:
@@ -95,11 +118,12 @@ pickle: (Point(x=1, y=2), '__main__')
 """
 
 
-@pytest.mark.parametrize("method", ["", "fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["", "fork", "spawn", "forkserver", "cleared"])
 def test_multiprocessing(packages: Packaged, libc: str, method: str) -> None:
     file = packages("processes", libc)
     ended = start([file, *filter(None, [method])])
-    assert (ended.code, ended.out) == (0, PROCESSES.format(method=method or DEFAULT_METHOD)), ended
+    used = {"": DEFAULT_METHOD, "cleared": "spawn"}.get(method, method)
+    assert (ended.code, ended.out) == (0, PROCESSES.format(method=used)), ended
     # What the children have said, and nothing else.
     assert "OwnError: seen\n" in ended.err
     assert 'File "/.oxidized/app/main.py", line' in ended.err

@@ -27,15 +27,14 @@ static bool has_variable(char *const *environment, size_t *count) {
     return found;
 }
 
-/* The variable's entry in our own environment, if `path` is what it names and the child's
- * environment, of `*count` entries, has none. */
+/* The entry to add to the `*count` of a child's environment: if `path` is this executable, and there
+ * is none. */
 static char *entry_to_add(const char *path, char *const *environment, size_t *count) {
-    char *own = getenv(OXIDIZE_INTERPRETER_VARIABLE);
-    if (own == NULL || *own != '/' || path == NULL || strcmp(path, own) != 0)
+    const char *mark = oxidize_mark();
+    const char *own = mark ? strchr(mark, '/') : NULL;
+    if (own == NULL || path == NULL || strcmp(path, own) != 0)
         return NULL;
-    if (has_variable(environment, count))
-        return NULL;
-    return own - strlen(OXIDIZE_INTERPRETER_VARIABLE) - 1;
+    return has_variable(environment, count) ? NULL : (char *)mark;
 }
 
 /* `all` has room for two more than the `count` entries of `environment`. */

@@ -5,7 +5,11 @@
  * multiprocessing. To tell the two apart, an application leaves its path in the variable
  * OXIDIZED_INTERPRETER: a process that finds the path of its own executable there, was started by
  * that path (which is what sys.executable is) and has arguments that make a Python command, is a
- * child that wants the interpreter. */
+ * child that wants the interpreter.
+ *
+ * Nobody else gets one by arguments alone: whoever may start an application with arguments of his
+ * choice, by sudo for example, must not be able to run code of his choice by them. A set-user-id
+ * program does not believe the variable either. */
 #define PY_SSIZE_T_CLEAN
 #include "start.h"
 
@@ -13,6 +17,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -82,10 +87,34 @@ static const char *last_part(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-/* Whether this process was started by way of the sys.executable of one that left `path`. Callers
- * of exec*() may choose another argv[0], and then it is mostly "python". */
-static bool is_child(const char *path, const char *own, const char *name) {
-    return path && *path == '/' && strcmp(path, own) == 0 &&
+/* What an application leaves for its children: the variable with its path, behind LIMITED where
+ * only multiprocessing is to have interpreters. "" if it left nothing. */
+#define LIMITED "multiprocessing:"
+static char mark[sizeof VARIABLE + sizeof LIMITED + PATH_MAX];
+
+const char *oxidize_mark(void) { return *mark ? mark : NULL; }
+
+static void announce(const char *own, const char *prefix) {
+    unsetenv(VARIABLE);
+    if (*own == '\0')
+        return;
+    snprintf(mark, sizeof mark, VARIABLE "=%s%s", prefix, own);
+    putenv(mark);
+}
+
+/* Whether a process of this executable has left `value`. */
+static bool is_own_mark(const char *value, const char *own) {
+    size_t length = strlen(LIMITED);
+    if (value && strncmp(value, LIMITED, length) == 0)
+        value += length;
+    return value && *value == '/' && strcmp(value, own) == 0;
+}
+
+/* Whether this process was started by way of the sys.executable of one that left `value`, and
+ * that lets its children be interpreters. Callers of exec*() may choose another argv[0], and then
+ * it is mostly "python". */
+static bool is_child(const char *value, const char *own, const char *name) {
+    return is_own_mark(value, own) && *value == '/' &&
            (strcmp(name, own) == 0 || strncmp(last_part(name), "python", 6) == 0);
 }
 
@@ -165,32 +194,21 @@ static void insert_arguments(struct oxidize_start *start) {
     start->argv = all;
 }
 
-/* Let children that are started through `own` be interpreters. */
-static void announce(const char *own) {
-    if (*own)
-        setenv(VARIABLE, own, 1);
-    else
-        unsetenv(VARIABLE);
-}
-
 /* The application: with the arguments it was given, or with those it gave itself. */
 static void decide_application(struct oxidize_start *start, const struct command_line *line,
                                const char *wanted, const char *own, bool child) {
     start->mode = OXIDIZE_APPLICATION;
     if (child && line->command == SCRIPT && is_itself(line->text, own)) {
         /* sys.argv has the settings' arguments already. */
+        announce(own, "");
         start->argc -= line->at;
         start->argv += line->at;
         return;
     }
-    if (wanted && strcmp(wanted, "0") == 0)
-        return;
     /* An application with a `-c` or `-m` of its own may start itself with them by its path, which
      * could not be told from a Python command. */
-    if (line->command == CODE || line->command == MODULE)
-        unsetenv(VARIABLE);
-    else
-        announce(own);
+    bool limited = line->command == CODE || line->command == MODULE;
+    announce(own, limited || (wanted && strcmp(wanted, "0") == 0) ? LIMITED : "");
     insert_arguments(start);
 }
 
@@ -206,22 +224,26 @@ void oxidize_decide(struct oxidize_start *start, int argc, char **argv) {
     *start = (struct oxidize_start){argc, argv, OXIDIZE_INTERPRETER};
     bool application = is_application();
     set_environment();
-    struct command_line line = read_command_line(argc, argv);
-    if (is_multiprocessing(&line))
-        return;
     if (!application) {
         insert_arguments(start);
         return;
     }
+    struct command_line line = read_command_line(argc, argv);
     char own[PATH_MAX];
-    const char *wanted = getenv(VARIABLE);
+    const char *wanted = getauxval(AT_SECURE) ? NULL : getenv(VARIABLE);
     oxidize_executable_path(own, sizeof own, argc ? argv[0] : NULL);
+    if (is_multiprocessing(&line) && is_own_mark(wanted, own)) {
+        announce(own, *wanted == '/' ? "" : LIMITED);
+        return;
+    }
     if (wanted && strcmp(wanted, "1") == 0) {
-        announce(own);
+        announce(own, "");
         return;
     }
     bool child = argc && is_child(wanted, own, argv[0]);
     bool script = child && line.command == SCRIPT && is_script(line.text);
-    if (!script && !(child && line.command != SCRIPT && line.command != OTHER))
+    if (script || (child && line.command != SCRIPT && line.command != OTHER))
+        announce(own, "");
+    else
         decide_application(start, &line, wanted, own, child);
 }

@@ -23,6 +23,10 @@ struct oxidize_start {
  * (decide.c). */
 #define OXIDIZE_INTERPRETER_VARIABLE "OXIDIZED_INTERPRETER"
 
+/* What this process leaves for its children in the variable, as an entry of an environment; NULL if
+ * nothing (decide.c). */
+const char *oxidize_mark(void);
+
 /* Decide what runs (decide.c). Ends the process on a setting that makes no sense. */
 void oxidize_decide(struct oxidize_start *start, int argc, char **argv);
 

@@ -123,13 +123,9 @@ WRAP(int, fexecve)(int descriptor, char *const arguments[], char *const environm
 }
 
 #ifdef __GLIBC__
-/* musl's call execve(), which is ours. */
-REAL(execv);
+/* As musl's does: by execve(), which is ours. */
 WRAP(int, execv)(const char *path, char *const arguments[]) {
-    struct oxidize_program program;
-    if (!oxidize_open_program(&path, &program))
-        return CALL(execv)(path, arguments);
-    return oxidize_run_program(&program, arguments, environ);
+    return execve(path, arguments, environ);
 }
 
 REAL(execvp);
