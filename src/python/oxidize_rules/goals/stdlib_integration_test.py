@@ -167,7 +167,6 @@ SPREAD = (
     "test_py_compile",
     "test_doctest",
     "test_pydoc",
-    "test_zipfile",
     "test_zipapp",
     "test_genericpath",
     "test_posixpath",

@@ -49,6 +49,13 @@ def list_files(python: Sequence[str]) -> List[str]:
     return done.stdout.split()
 
 
+def _obey_interrupts() -> None:
+    """A program that a shell starts in the background is born ignoring Ctrl-C, and so are its
+    children; tests of signals expect otherwise."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
 def run_file(python: Sequence[str], name: str) -> FileResult:
     """Runs one test file in an empty folder, with an environment that says little."""
     with tempfile.TemporaryDirectory(prefix="oxidize-stdlib-") as folder:
@@ -70,6 +77,7 @@ def run_file(python: Sequence[str], name: str) -> FileResult:
             encoding="utf-8",
             errors="backslashreplace",
             start_new_session=True,
+            preexec_fn=_obey_interrupts,
         )
         try:
             output, _ = process.communicate(timeout=FILE_TIMEOUT)
