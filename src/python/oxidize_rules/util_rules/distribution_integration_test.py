@@ -158,7 +158,8 @@ def test_a_distribution(runner: RuleRunner, name: str) -> None:
 
     assert "install/bin/python3.13" in files(found.interpreter)
     assert f"{STDLIB}/os.py" in files(found.interpreter)
-    assert f"{STDLIB}/test/__init__.py" in files(found.stdlib)
+    assert f"{STDLIB}/test/__init__.py" not in files(found.stdlib)
+    assert f"{STDLIB}/test/__init__.py" in files(found.tests)
     assert files(found.headers) == ["install/include/python3.13/Python.h"]
     assert {*found.core_objects, *ssl.objects, *ssl.static_libraries} <= {*files(found.objects)}
     assert "licenses/LICENSE.cpython.txt" in files(found.licenses)
