@@ -65,6 +65,21 @@ WRAP(int, execve)(const char *path, char *const arguments[], char *const environ
     return CALL(execve)(path, arguments, environment);
 }
 
+#ifdef __GLIBC__
+/* musl's calls execve(). */
+REAL(execv);
+WRAP(int, execv)(const char *path, char *const arguments[]) {
+    struct oxidize_program program;
+    if (oxidize_open_program(&path, &program))
+        return oxidize_run_program(&program, arguments, environ);
+    char *const *environment = environ;
+    AMEND(path, environment);
+    if (environment == environ)
+        return CALL(execv)(path, arguments);
+    return CALL(execve)(path, arguments, environment);
+}
+#endif
+
 /* `real` is one of the two functions below. */
 static int spawn(__typeof__(posix_spawn) *real, pid_t *pid, const char *path,
                  const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,

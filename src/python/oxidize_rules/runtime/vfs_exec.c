@@ -123,11 +123,7 @@ WRAP(int, fexecve)(int descriptor, char *const arguments[], char *const environm
 }
 
 #ifdef __GLIBC__
-/* As musl's does: by execve(), which is ours. */
-WRAP(int, execv)(const char *path, char *const arguments[]) {
-    return execve(path, arguments, environ);
-}
-
+/* musl's call execve(), which is ours. */
 REAL(execvp);
 WRAP(int, execvp)(const char *path, char *const arguments[]) {
     struct oxidize_program program;
