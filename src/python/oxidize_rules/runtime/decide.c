@@ -224,11 +224,12 @@ void oxidize_decide(struct oxidize_start *start, int argc, char **argv) {
     *start = (struct oxidize_start){argc, argv, OXIDIZE_INTERPRETER};
     bool application = is_application();
     set_environment();
+    struct command_line line = read_command_line(argc, argv);
     if (!application) {
-        insert_arguments(start);
+        if (!is_multiprocessing(&line)) /* else the parent has passed on what counts */
+            insert_arguments(start);
         return;
     }
-    struct command_line line = read_command_line(argc, argv);
     char own[PATH_MAX];
     const char *wanted = getauxval(AT_SECURE) ? NULL : getenv(VARIABLE);
     oxidize_executable_path(own, sizeof own, argc ? argv[0] : NULL);
