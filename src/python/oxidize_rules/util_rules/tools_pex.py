@@ -1,8 +1,10 @@
-"""The interpreter and the packages for steps that come before any distribution: downloading and
-unpacking, the sysroot, and analysis.
+"""The interpreters and the packages for steps that run under no distribution's interpreter.
 
-Its packages are locked by hash (`tools.lock`) and found on the indexes of `[python-repos]`. Every
-other step runs under a distribution's own interpreter.
+There are two environments, so that a change to one reruns none of the other's steps: `TOOLS` for
+what comes before any distribution (downloading, unpacking, the sysroot), `REPORTS` for what tells
+about files (licences, analysis). Their packages are locked by hash (`tools.lock`, `reports.lock`)
+and found on the indexes of `[python-repos]`. Every other step runs under a distribution's own
+interpreter.
 """
 
 from __future__ import annotations
@@ -36,7 +38,6 @@ from oxidize_rules.util_rules.sandbox_program import (
 )
 
 PYTHON_CONSTRAINT = "CPython>=3.9,<4"
-LOCK_FILE = "tools.lock"
 
 # How a program finds its way to the network.
 NETWORK_VARIABLES = (
@@ -58,13 +59,37 @@ NOTHING: FrozenDict[str, Any] = FrozenDict()
 
 
 @dataclass(frozen=True)
+class ToolEnvironment:
+    """A Pex and the lock file, beside this module, of what is in it. `packages` is for people."""
+
+    pex: str
+    lock_file: str
+    resolve: str
+    packages: str
+
+
+TOOLS = ToolEnvironment(
+    "oxidize_tools.pex",
+    "tools.lock",
+    "oxidize-tools",
+    "the tools of oxidize_rules (pip, requests, zstandard, ...)",
+)
+REPORTS = ToolEnvironment(
+    "oxidize_reports.pex",
+    "reports.lock",
+    "oxidize-reports",
+    "the report tools of oxidize_rules (license-expression, pyelftools, ...)",
+)
+
+
+@dataclass(frozen=True)
 class ToolsPexRequest:
-    pass
+    environment: ToolEnvironment = TOOLS
 
 
 @dataclass(frozen=True)
 class ToolsPex:
-    """What `tools.lock` has: zstandard, requests, pyelftools, packaging, resolvelib, pip."""
+    """What the environment's lock file has."""
 
     venv_pex: VenvPex
 
@@ -81,7 +106,7 @@ class NetworkEnvironment:
 
 @dataclass(frozen=True)
 class ToolProcessRequest:
-    """Runs `python -m <module>` under the tools' interpreter.
+    """Runs `python -m <module>` under the interpreter of `environment`, with its packages.
 
     `programs` names the modules of `oxidize_rules.sandbox` that it needs. `description` names the
     target. With `network`, the process gets the user's proxies and certificates.
@@ -99,6 +124,7 @@ class ToolProcessRequest:
     network: bool = False
     level: LogLevel = LogLevel.INFO
     cache_scope: ProcessCacheScope = ProcessCacheScope.SUCCESSFUL
+    environment: ToolEnvironment = TOOLS
 
 
 def sandbox_tool(name: str, *args: str, **options: Any) -> ToolProcessRequest:
@@ -111,20 +137,21 @@ def sandbox_tool(name: str, *args: str, **options: Any) -> ToolProcessRequest:
 
 @rule(desc="Prepare the tools of oxidize_rules", level=LogLevel.DEBUG)
 async def prepare_tools_pex(request: ToolsPexRequest) -> ToolsPex:
+    environment = request.environment
     venv_pex = await create_venv_pex(
         **implicitly(
             PexRequest(
-                output_filename="oxidize_tools.pex",
+                output_filename=environment.pex,
                 internal_only=True,
                 requirements=EntireLockfile(
                     Lockfile(
-                        url=f"resource://{util_rules.__name__}/{LOCK_FILE}",
+                        url=f"resource://{util_rules.__name__}/{environment.lock_file}",
                         url_description_of_origin="the lock file of oxidize_rules' own tools",
-                        resolve_name="oxidize-tools",
+                        resolve_name=environment.resolve,
                     )
                 ),
                 interpreter_constraints=InterpreterConstraints([PYTHON_CONSTRAINT]),
-                description="Install the tools of oxidize_rules (pip, requests, zstandard, ...)",
+                description=f"Install {environment.packages}",
             )
         )
     )
@@ -141,7 +168,7 @@ async def network_environment(request: NetworkEnvironmentRequest) -> NetworkEnvi
 
 @rule(level=LogLevel.DEBUG)
 async def prepare_tool_process(request: ToolProcessRequest) -> Process:
-    tools = await prepare_tools_pex(ToolsPexRequest(), **implicitly())
+    tools = await prepare_tools_pex(ToolsPexRequest(request.environment), **implicitly())
     program = await prepare_sandbox_program(SandboxProgramRequest(request.programs), **implicitly())
     # A venv of Pex ignores PYTHONPATH, but not this variable.
     env: dict[str, str] = {
