@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
+from typing import Iterable, Optional, Tuple
 
-from pants.backend.python.target_types import EntryPoint
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import Digest, FileEntry
-from pants.engine.target import InvalidFieldException
 from pants.util.logging import LogLevel
-from pants.util.strutil import pluralize
 
 from oxidize_rules.binary_targets import (
     MUSL_X86_64,
     BinaryDistributionField,
-    ConfigValue,
     OxidizedBinaryFieldSet,
-    OxidizedBinaryTarget,
     TargetTripleField,
     invalid_field,
 )
@@ -31,13 +26,16 @@ from oxidize_rules.compat import (
     rule,
 )
 from oxidize_rules.sandbox import content
-from oxidize_rules.sandbox.errors import UserError
-from oxidize_rules.sandbox.interpreter_config import check_version
-from oxidize_rules.sandbox.settings import config_settings
 from oxidize_rules.subsystem import OxidizeSubsystem
 from oxidize_rules.target_type_rules import ResolveEntryPointRequest, resolve_entry_point
 from oxidize_rules.util_rules import content as content_rules
 from oxidize_rules.util_rules import import_check, native_libraries
+from oxidize_rules.util_rules.binary_settings import (
+    binary_glibc_floor,
+    binary_settings,
+    check_distribution,
+    what_runs,
+)
 from oxidize_rules.util_rules.component import (
     APP_DIR,
     PAYLOAD_OBJECT,
@@ -47,20 +45,18 @@ from oxidize_rules.util_rules.component import (
     compile_component,
     compile_stdlib,
     site_packages_dir,
-    stdlib_dir,
 )
 from oxidize_rules.util_rules.compression import archive_to_decompress
 from oxidize_rules.util_rules.content import ContentRequest, filter_content
 from oxidize_rules.util_rules.distribution import (
-    PythonDistribution,
     PythonDistributionRequest,
     load_python_distribution,
 )
-from oxidize_rules.util_rules.extension_filter import ALL, MINIMAL, is_needed
+from oxidize_rules.util_rules.executable_summary import summarize
+from oxidize_rules.util_rules.extension_filter import ALL, is_needed
 from oxidize_rules.util_rules.first_party import (
     FirstPartyFolder,
     FirstPartyRequest,
-    FirstPartySources,
     find_first_party_sources,
 )
 from oxidize_rules.util_rules.first_party_wheels import (
@@ -71,7 +67,6 @@ from oxidize_rules.util_rules.image import IMAGE_OBJECT, ImageRequest, merge_ima
 from oxidize_rules.util_rules.import_check import CheckImportsRequest, check_imports
 from oxidize_rules.util_rules.inittab import (
     InittabRequest,
-    LeftOutExtension,
     compile_inittab,
 )
 from oxidize_rules.util_rules.link import LinkObject, LinkRequest, link_executable
@@ -137,116 +132,6 @@ async def choose_distribution(
     return BinaryDistribution(addresses[0])
 
 
-def check_distribution(fields: OxidizedBinaryFieldSet, distribution: PythonDistribution) -> None:
-    """Raises InvalidFieldException where the binary wants what its distribution is not."""
-    if distribution.target_triple != fields.target_triple.value:
-        raise invalid_field(
-            fields.address,
-            fields.target_triple.alias,
-            found=f"`{fields.target_triple.value}`",
-            expected=(
-                f"its distribution {distribution.address} is for `{distribution.target_triple}`"
-            ),
-            remedy=(
-                f"set the `{BinaryDistributionField.alias}` field to a distribution for "
-                f"`{fields.target_triple.value}`"
-            ),
-        )
-    wanted, lowest = binary_glibc_floor(fields, distribution), distribution.glibc_floor
-    if wanted and lowest and _version(wanted) < _version(lowest):
-        raise invalid_field(
-            fields.address,
-            fields.glibc_floor.alias,
-            found=f"`{wanted}`",
-            expected=f"its distribution {distribution.address} needs glibc {lowest} or newer",
-            remedy=f"set the field to `{lowest}` or higher, or use another distribution",
-        )
-
-
-def binary_glibc_floor(
-    fields: OxidizedBinaryFieldSet, distribution: PythonDistribution
-) -> Optional[str]:
-    """None on musl, whatever the field says: a target for several triples has one value of it."""
-    if distribution.glibc_floor is None:
-        return None
-    return fields.glibc_floor.value or distribution.glibc_floor
-
-
-def _version(text: str) -> Tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))
-
-
-def binary_config(fields: OxidizedBinaryFieldSet, python_version: str) -> Dict[str, ConfigValue]:
-    """The `interpreter_config` with the level of the bytecode, without what is run.
-
-    Raises InvalidFieldException where it contradicts another field or the distribution.
-    """
-    config: Dict[str, ConfigValue] = dict(fields.interpreter_config.value or {})
-    config.pop("run_module", None)
-    try:
-        check_version(config, python_version)
-    except UserError as error:
-        raise InvalidFieldException(
-            f"The `{OxidizedBinaryTarget.alias}` target {fields.address}: {error}"
-        ) from None
-    level = fields.bytecode_optimization.value or 0
-    if config.setdefault("optimization_level", level) != level:
-        raise invalid_field(
-            fields.address,
-            fields.interpreter_config.alias,
-            found=f"a dict with `optimization_level` = `{config['optimization_level']}`",
-            expected=f"`{fields.bytecode_optimization.alias}` is `{level}`",
-            remedy=f"set `{fields.bytecode_optimization.alias}` alone",
-        )
-    return config
-
-
-def what_runs(
-    fields: OxidizedBinaryFieldSet, entry_point: Optional[EntryPoint]
-) -> Optional[EntryPoint]:
-    """The resolved `entry_point`, or what `interpreter_config` has as `run_module`."""
-    config = fields.interpreter_config.value
-    if entry_point is None and config and "run_module" in config:
-        return EntryPoint(module=str(config["run_module"]))
-    return entry_point
-
-
-def binary_settings(
-    fields: OxidizedBinaryFieldSet,
-    entry_point: Optional[EntryPoint],
-    python_version: str,
-    *,
-    has_app: bool,
-) -> Tuple[Tuple[str, str], ...]:
-    """The image's settings, as `sandbox/settings.py` knows them.
-
-    Raises InvalidFieldException where two fields contradict each other.
-    """
-    if entry_point is None:
-        settings = [("entry.kind", "interpreter")]
-    elif entry_point.function is None:
-        settings = [("entry.kind", "module"), ("entry.module", entry_point.module)]
-    else:
-        settings = [
-            ("entry.kind", "function"),
-            ("entry.module", entry_point.module),
-            ("entry.function", entry_point.function),
-        ]
-    if has_app:
-        settings.append(("path", APP_DIR))
-    settings += [
-        ("path", stdlib_dir(python_version)),
-        ("path", site_packages_dir(python_version)),
-        ("stdlib", stdlib_dir(python_version)),
-        ("python.version", ".".join(python_version.split(".")[:2])),
-        ("allocator", fields.allocator.value or "default"),
-    ]
-    settings += config_settings(binary_config(fields, python_version))
-    settings += [(f"env.{name}", value) for name, value in sorted((fields.env.value or {}).items())]
-    settings += [("argv", argument) for argument in fields.argv.value or ()]
-    return tuple(settings)
-
-
 def folder_component(
     fields: OxidizedBinaryFieldSet,
     distribution: Address,
@@ -297,92 +182,6 @@ def wheel_component(
         what=f"the wheel `{wheel.filename}`",
         where=str(fields.address),
     )
-
-
-def summary(
-    fields: OxidizedBinaryFieldSet,
-    distribution: PythonDistribution,
-    report: Mapping[str, Any],
-    native: Mapping[str, Any],
-    wheels: Tuple[Wheel, ...],
-    sources: FirstPartySources,
-    extensions: Tuple[str, ...],
-    size: int,
-    warnings: Tuple[str, ...] = (),
-    left_out: Tuple[LeftOutExtension, ...] = (),
-) -> Tuple[str, ...]:
-    """What the executable is and has inside, in lines for a person.
-
-    `report` is that of `sandbox/image.py`, `native` that of `sandbox/native_libraries.py` and what
-    of its `host` is `carried` inside, `size` the executable's in bytes.
-    """
-    floor = binary_glibc_floor(fields, distribution)
-    kinds = ", ".join(
-        f"{kind} {_megabytes(count)}" for kind, count in sorted(report["total"].items()) if count
-    )
-    names = f" ({', '.join(wheel.name for wheel in wheels)})" if wheels else ""
-    inside = [
-        pluralize(len(extensions), "extension module"),
-        pluralize(len(wheels), "wheel") + names,
-        pluralize(len(sources.files()), "first-party file"),
-    ]
-    return (
-        f"{_megabytes(size)}, {fields.target_triple.value}"
-        + (f" (glibc {floor} or newer)" if floor else " (static)")
-        + f", Python {distribution.python_version} of {distribution.address}",
-        f"inside: {', '.join(inside)}; {report['modules']} modules; {kinds}",
-        *_filter_summary(fields, left_out),
-        *_native_summary(native),
-        *(
-            f"warning: {warning}"
-            for warning in (*warnings, *report["warnings"], *native["warnings"])
-        ),
-        *(
-            f"warning: {address} is left out: `file` targets have no place below a source root; "
-            "use a `resource` target"
-            for address in sources.ignored
-        ),
-    )
-
-
-def _filter_summary(
-    fields: OxidizedBinaryFieldSet, left_out: Iterable[LeftOutExtension]
-) -> Tuple[str, ...]:
-    """What a filter left out that is not plain from its name."""
-    names = [one for one in left_out if one.field == fields.extension_filter.alias]
-    if not names:
-        return ()
-    start = f"left out by {fields.extension_filter.alias}={fields.extension_filter.value}: "
-    if fields.extension_filter.value == MINIMAL:
-        return (start + pluralize(len(names), "extension module"),)
-    return (start + "; ".join(f"{one.name} ({one.why})" for one in names),)
-
-
-def _native_summary(native: Mapping[str, Any]) -> Tuple[str, ...]:
-    """What it loads, and what the machine has to have for that."""
-    if not native["libraries"]:
-        return ()
-    parts = [
-        f"loads from inside: {pluralize(native['extensions'], 'extension module')}, "
-        + pluralize(native["libraries"] - native["extensions"], "library")
-    ]
-    if native["system"]:
-        parts.append(f"added for them: {', '.join(native['system'])}")
-    if native["host"]:
-        wanted = (
-            library
-            + (f" with {', '.join(versions)}" if versions else "")
-            + (" (an own one inside)" if library in native["carried"] else "")
-            for library, versions in sorted(native["host"].items())
-        )
-        parts.append(f"needs from the machine: {'; '.join(wanted)}")
-    if native["glibc"]:
-        parts.append(f"newest glibc interface in use: {native['glibc']}")
-    return ("; ".join(parts),)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
 
 
 def _optimization(fields: OxidizedBinaryFieldSet) -> int:
@@ -617,7 +416,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
         linked.digest,
         linked.path,
         linked.debug,
-        summary(
+        summarize(
             fields,
             distribution,
             json.loads(image.report),
