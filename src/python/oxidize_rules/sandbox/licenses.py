@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Optional, Union
 
     # An identifier with its exception ("" without one), or an operator with its operands.
@@ -111,7 +111,7 @@ def is_copyleft(expressions: Iterable[str]) -> bool | None:
     Of alternatives (`OR`) one may choose: copyleft is only what leaves no other choice. Of parts
     (`AND`) each counts.
     """
-    return _all([_evaluate(_parsed(expression)) for expression in expressions])
+    return _all([evaluate(_parsed(one), is_copyleft_license) for one in expressions])
 
 
 def _parsed(expression: str) -> Tree:
@@ -121,22 +121,68 @@ def _parsed(expression: str) -> Tree:
         return "", ""
 
 
-def _evaluate(tree: Tree) -> Answer:
+def evaluate(tree: Tree, decide: Callable[[str, str], Answer]) -> Answer:
+    """Whether what is under `tree` has a property that forbids something, such as being copyleft.
+
+    `decide(identifier, exception)` tells it of one licence; None: that is not known. Of
+    alternatives one may choose, of parts each counts.
+    """
     first, second = tree
     if isinstance(second, str):
-        return _one(first.lower().rstrip("+"), second.lower())
-    answers = [_evaluate(operand) for operand in second]
+        return decide(first, second)
+    answers = [evaluate(operand, decide) for operand in second]
     if first == "AND":
         return _all(answers)
     return _opposite(_all([_opposite(answer) for answer in answers]))
 
 
-def _one(identifier: str, exception: str) -> Answer:
+def is_copyleft_license(identifier: str, exception: str) -> Answer:
+    """Of one licence, with its exception ("" without one). None: that is not known."""
+    identifier = identifier.lower().rstrip("+")
     if any(fnmatchcase(identifier, pattern) for pattern in PERMISSIVE):
         return False
     if any(fnmatchcase(identifier, pattern) for pattern in COPYLEFT):
-        return not any(fnmatchcase(exception, pattern) for pattern in LINKING_EXCEPTIONS)
+        return not allows_linking(exception)
     return None
+
+
+def allows_linking(exception: str) -> bool:
+    """Whether an exception takes away what its copyleft licence asks of who links the work."""
+    return any(fnmatchcase(exception.lower(), pattern) for pattern in LINKING_EXCEPTIONS)
+
+
+def render(tree: Tree) -> str:
+    """The expression of a tree, with no more parentheses than needed."""
+    first, second = tree
+    if isinstance(second, str):
+        return f"{first} WITH {second}" if second else first
+    texts = [
+        f"({render(operand)})" if first == "AND" and operand[0] == "OR" else render(operand)
+        for operand in second
+    ]
+    return f" {first} ".join(texts)
+
+
+def combine(expressions: Iterable[str]) -> str:
+    """One expression for something made of parts under these licences; each stands in it once.
+
+    Raises BadExpression; of no parts there is no expression.
+    """
+    trees: dict[str, Tree] = {}
+    for expression in expressions:
+        for one in _conjuncts(parse(expression)):
+            trees[render(one).lower()] = one
+    if not trees:
+        raise BadExpression("there is no licence to combine")
+    sorted_trees = [trees[key] for key in sorted(trees)]
+    return render(sorted_trees[0] if len(trees) == 1 else ("AND", sorted_trees))
+
+
+def _conjuncts(tree: Tree) -> list[Tree]:
+    first, second = tree
+    if first != "AND" or isinstance(second, str):
+        return [tree]
+    return [one for operand in second for one in _conjuncts(operand)]
 
 
 def _all(answers: Sequence[Answer]) -> Answer:

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from oxidize_rules.sandbox.licenses import BadExpression, is_copyleft, parse
+from oxidize_rules.sandbox.licenses import BadExpression, combine, is_copyleft, parse, render
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,28 @@ def test_the_operators_agree_with_all_ways_to_choose() -> None:
         assert is_copyleft([f"{one} AND {two} OR {three}"]) is ((a or b) and c)
         assert is_copyleft([f"{one} AND ({two} OR {three})"]) is (a or (b and c))
         assert is_copyleft([f"({one} OR {two}) AND {three}"]) is ((a and b) or c)
+
+
+@pytest.mark.parametrize(
+    ("expression", "rendered"),
+    [
+        ("MIT", "MIT"),
+        ("((A))", "A"),
+        ("a with b", "a WITH b"),
+        ("(A OR B) AND C", "(A OR B) AND C"),
+        ("(A AND B) OR C", "A AND B OR C"),
+        ("A AND (B AND C)", "A AND B AND C"),
+        ("A OR (B OR C)", "A OR B OR C"),
+    ],
+)
+def test_an_expression_is_written_again(expression: str, rendered: str) -> None:
+    assert render(parse(expression)) == rendered
+
+
+def test_parts_are_combined_by_and_alone() -> None:
+    assert combine(["MIT"]) == "MIT"
+    assert combine(["MIT", "mit", "MIT AND ISC"]) == "ISC AND MIT"
+    assert combine(["MIT OR GPL-2.0-only", "ISC"]) == "ISC AND (MIT OR GPL-2.0-only)"
+    assert combine(["A AND (B AND C)", "A OR B"]) == "A AND (A OR B) AND B AND C"
+    with pytest.raises(BadExpression, match="no licence to combine"):
+        combine([])
