@@ -1,7 +1,7 @@
 """An inventory as an SPDX document, in JSON and in tag-value form.
 
-Format: SPDX specification 2.3, clauses 6 to 11 and annex D. `created` has to be there and has to be a
-time; it is the same in every document, so that equal builds give equal bytes.
+Format: SPDX specification 2.3, clauses 6 to 11 and annex D. `created` has to be there and to be
+a time; it is the same in every document, so that equal builds give equal bytes.
 """
 
 from __future__ import annotations

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spdx_tools.spdx.model import Document, RelationshipType, SpdxNoAssertion
+from spdx_tools.spdx.model.document import Document
+from spdx_tools.spdx.model.relationship import RelationshipType
+from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
