@@ -52,6 +52,7 @@ if TYPE_CHECKING or CALL_BY_NAME:
         strip_source_roots as strip_source_roots,
     )
     from pants.engine.download_file import download_file as download_file
+    from pants.engine.internals.build_files import find_build_file as find_build_file
     from pants.engine.internals.graph import (
         determine_explicitly_provided_dependencies as determine_explicitly_provided_dependencies,
     )
@@ -107,7 +108,12 @@ else:
     from pants.core.util_rules.environments import EnvironmentField  # noqa: F401
     from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
     from pants.core.util_rules.stripped_source_files import StrippedSourceFiles
-    from pants.engine.addresses import Addresses, UnparsedAddressInputs
+    from pants.engine.addresses import (
+        Addresses,
+        BuildFileAddress,
+        BuildFileAddressRequest,
+        UnparsedAddressInputs,
+    )
     from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
     from pants.engine.fs import (
         AddPrefix,
@@ -214,6 +220,9 @@ else:
         return Effect(InteractiveProcessResult, InteractiveProcess, process)
 
     # Targets.
+
+    def find_build_file(request: BuildFileAddressRequest, **implicit: Any) -> Get:
+        return Get(BuildFileAddress, BuildFileAddressRequest, request)
 
     def resolve_target(request: WrappedTargetRequest, **implicit: Any) -> Get:
         return Get(WrappedTarget, WrappedTargetRequest, request)

@@ -29,6 +29,7 @@ from oxidize_rules.goals import (  # noqa: E402
     package_distribution,
     run_binary,
     trace_binary,
+    update_distributions,
 )
 from oxidize_rules.util_rules import (  # noqa: E402
     component,
@@ -82,6 +83,7 @@ _RULES = (
     target_type_rules,
     tools_pex,
     trace_binary,
+    update_distributions,
     wheels,
     zig,
 )
