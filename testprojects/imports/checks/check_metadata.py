@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import email.message
 import hashlib
+import importlib.metadata
 import importlib.metadata as metadata
 import os
 import pathlib
@@ -58,6 +59,17 @@ class Finding(unittest.TestCase):
         with self.assertRaises(ValueError):
             list(discover(context=context(), name="click"))
 
+    def test_by_context(self) -> None:
+        """What a finder of distributions is asked for, as importlib asks it."""
+        find = metadata.MetadataPathFinder.find_distributions
+        context = metadata.DistributionFinder.Context
+        self.assertEqual(len(list(find(context()))), 4)
+        self.assertEqual([one.name for one in find(context(name="old.style"))], ["old.style"])
+        self.assertEqual([one.name for one in find(context(name="OLD_Style"))], ["old.style"])
+        self.assertEqual(list(find(context(name="no-such-thing"))), [])
+        self.assertEqual(list(find(context(path=[f"{APP}/imports_app"]))), [])
+        self.assertEqual(metadata.Distribution.from_name("click").name, "click")
+
     def test_at(self) -> None:
         one = metadata.Distribution.at(f"{SITE}/imports_extra_dist-1.2.dist-info")
         self.assertEqual((one.name, one.version), (WHEEL, "1.2"))
@@ -82,6 +94,7 @@ class Content(unittest.TestCase):
         one = metadata.distribution(WHEEL)
         self.assertIsInstance(one, metadata.PathDistribution)
         self.assertIsInstance(one.metadata, email.message.Message)
+        self.assertIs(type(one.metadata), importlib.metadata._adapters.Message)
         self.assertEqual(one._normalized_name, "imports_extra_dist")
         self.assertEqual(one.metadata["Summary"], "A wheel with everything that metadata tell")
         self.assertEqual(one.metadata.json["requires_python"], ">=3.8")

@@ -9,8 +9,10 @@ import importlib.machinery
 import importlib.util
 import inspect
 import os
+import pathlib
 import pickle
 import pkgutil
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -208,6 +210,115 @@ class Search(OnDisk):
         self.assertEqual(self.inside(code), "True")
 
 
+class PathHook(OnDisk):
+    """Folders of the image are for CPython's own hook, which does as with the same on disk."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        shutil.copytree(f"{APP}/imports_app", f"{self.folder}/imports_app")
+        self.bases = (f"{APP}/imports_app", f"{self.folder}/imports_app")
+        hooks = {hook.__name__: hook for hook in sys.path_hooks if hasattr(hook, "__name__")}
+        self.hook = hooks["path_hook_for_FileFinder"]
+
+    def outcome(self, base: str, path: object) -> str:
+        """What is below `base` in the path of the finder, or the error's name."""
+        try:
+            finder = self.hook(path)
+        except Exception as error:
+            return type(error).__name__
+        self.assertTrue(finder.path.startswith(base), finder.path)
+        return finder.path[len(base) :]
+
+    def test_spellings(self) -> None:
+        for suffix, expected in {
+            "": "",
+            "/on": "/on",
+            "/nested": "/nested",  # a folder without modules
+            # Slashes and dots mean what they mean to the system...
+            "/": "/",
+            "//on": "//on",
+            "/on//": "/on//",
+            "/.": "/.",
+            "/..": "/..",
+            "/on/../circle": "/on/../circle",
+            # ...and only these: neither a backslash nor a dot in a name parts folders.
+            **dict.fromkeys(("\\on", "/on\\", "\\..\\imports_app", "/\\on"), "ImportError"),
+            **dict.fromkeys((".on", "/.on", "/on.", "/on..one", "/on.one"), "ImportError"),
+            "/../../etc/passwd": "ImportError",
+            **dict.fromkeys(("/missing", "/missing/deeper", "/on/missing"), "ImportError"),
+            **dict.fromkeys(("/data.txt", "/on/one.py", "/on/one", "/on/tשo"), "ImportError"),
+        }.items():
+            for base in self.bases:
+                self.assertEqual(self.outcome(base, base + suffix), expected, (base, suffix))
+
+    def test_kinds_of_paths(self) -> None:
+        for kind in (os.fsencode, pathlib.Path):
+            inside, outside = (self.outcome(base, kind(base)) for base in self.bases)
+            self.assertEqual(inside, outside, kind)
+            self.assertTrue(inside.endswith("Error"), inside)
+        # importlib's interface takes what has a path, and gives the hook text.
+        finder = pkgutil.get_importer(pathlib.Path(f"{APP}/imports_app"))
+        self.assertEqual(finder.path, f"{APP}/imports_app")
+        # The folder above the application's, which has no modules; and the working folder.
+        self.assertEqual(self.outcome(ROOT, ROOT), "")
+        self.assertEqual(self.hook("").path, os.getcwd())
+
+    def test_find_spec(self) -> None:
+        """Only what is in the folder itself; the last part of a name is what is looked for."""
+        for suffix, found in (
+            ("", {"on": "/on/__init__.py", "shapes": "/shapes.py", "imports_app.on": None}),
+            ("/on", {"one": "/on/one.py", "tשo": "/on/tשo.py", "imports_app.on.tשo": None}),
+            ("/nested", {}),
+        ):
+            names = ["on.one.deeper", "one.two", "imports_app", "missing", "", *found]
+            for base in self.bases:
+                finder = self.hook(base + suffix)
+                for name in names:
+                    spec = finder.find_spec(name)
+                    origin = found.get(name) or found.get(name.rpartition(".")[2])
+                    self.assertEqual(spec and spec.origin, origin and base + origin, name)
+                    if spec:
+                        self.assertEqual(spec.name, name)
+                        folder = origin.partition("/__init__.py")
+                        below = [base + folder[0]] if folder[1] else None
+                        self.assertEqual(spec.submodule_search_locations, below)
+
+    def test_find_spec_takes_no_path(self) -> None:
+        finder = self.hook(f"{APP}/imports_app")
+        with self.assertRaises(TypeError):
+            finder.find_spec("on", None, None)
+        with self.assertRaises(TypeError):
+            finder.find_spec("on", path=None)
+
+    def test_on_sys_path(self) -> None:
+        """The path finder sees a folder while it is on the path, and built-in modules nowhere."""
+        find = importlib.machinery.PathFinder.find_spec
+        self.assertIsNone(find("shapes"))
+        sys.path.append(f"{APP}/imports_app")
+        try:
+            for one in (find, importlib.util.find_spec):
+                self.assertEqual(one("shapes").origin, f"{APP}/imports_app/shapes.py")
+        finally:
+            sys.path.pop()
+        self.assertIsNone(importlib.util.find_spec("shapes"))
+        for name in ("_io", "pwd"):
+            self.assertIsNone(find(name))
+            self.assertEqual(importlib.util.find_spec(name).origin, "built-in")
+
+    def test_relative_import_of_init(self) -> None:
+        """`package.__init__` is a second module, as on disk: its name is not changed."""
+        code = """
+            import sys
+            names = {"__name__": "imports_app.user", "__package__": "imports_app"}
+            exec("from .__init__ import VALUE", names)
+            loaded = [name for name in sys.modules if name.startswith("imports_app")]
+            print(names["VALUE"], sorted(loaded), sys.modules["imports_app"].__file__)
+        """
+        for base, path in zip(self.bases, ("", self.folder)):
+            expected = f"1 ['imports_app', 'imports_app.__init__'] {base}/__init__.py"
+            self.assertEqual(self.inside(code, PYTHONPATH=path), expected)
+
+
 class Modules(unittest.TestCase):
     def test_circular_imports(self) -> None:
         from imports_app.circle import first
@@ -249,6 +360,9 @@ class Modules(unittest.TestCase):
         info = next(iter(pkgutil.iter_modules(imports_app.__path__)))
         self.assertIsInstance(info, pkgutil.ModuleInfo)
         self.assertEqual(info.module_finder.path, f"{APP}/imports_app")
+        # Only what the path leads to is listed: the finder of the image has no list of its own.
+        code = "import pkgutil, sys; sys.path = []; print(len(list(pkgutil.iter_modules())))"
+        self.assertEqual(run("-c", code), "0")
 
     def test_walk_packages(self) -> None:
         import imports_app

@@ -155,6 +155,16 @@ class Legacy(unittest.TestCase):
             self.assertEqual(stream.read(6), b"text i")
         self.assertEqual(str(reader.files()), f"{APP}/imports_app")
 
+    def test_reader_of_what_is_no_package(self) -> None:
+        """As on disk: a module's loader has one for its folder, and for no other name."""
+        self.assertIsNone(importlib.util.find_spec("imports_app.missing"))
+        loader = importlib.util.find_spec("imports_app.shapes").loader
+        reader = loader.get_resource_reader("imports_app.shapes")
+        self.assertTrue(reader.is_resource("data.txt"))
+        for name in ("imports_app", "imports_app.missing"):
+            with self.assertRaises(ImportError):
+                loader.get_resource_reader(name)
+
 
 class Others(unittest.TestCase):
     def test_zip_file_beside_the_image(self) -> None:

@@ -71,8 +71,9 @@ class Surface(unittest.TestCase):
         self.assertIs(type(FINDER), _oxidized.Finder)
         another = _oxidized.Finder()
         self.assertEqual(another.find_spec("colorsys").origin, FINDER.find_spec("colorsys").origin)
-        with self.assertRaises(TypeError):
-            _oxidized.Finder("/some/where")
+        for wrong in ("/some/where", None):
+            with self.assertRaises(TypeError):
+                _oxidized.Finder(wrong)
         with self.assertRaises(TypeError):
 
             class Below(_oxidized.Finder):

@@ -347,6 +347,65 @@ class Zip(unittest.TestCase):
         done = subprocess.run([sys.executable, self.file], stdout=subprocess.PIPE, check=True)
         self.assertEqual(done.stdout, b"5 __main__\n")
 
+    def test_each_kind_of_module(self) -> None:
+        """Source, bytecode, or both; a module, a package, and a module in that."""
+        text = "value = 42\n"
+        folder = os.path.dirname(self.file)
+        with open(f"{folder}/text.py", "w", encoding="utf-8") as stream:
+            stream.write(text)
+        with open(
+            py_compile.compile(
+                f"{folder}/text.py",
+                f"{folder}/text.pyc",
+                doraise=True,
+                # As it is, bytecode would be of another date than a source of today.
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            ),
+            "rb",
+        ) as stream:
+            contents = {"py": text.encode(), "pyc": stream.read()}
+        cases = [
+            (f"{kind}_{'_'.join(endings)}", kind, endings)
+            for kind in ("module", "package")
+            for endings in (("py",), ("pyc",), ("py", "pyc"))
+        ]
+        with zipfile.ZipFile(self.file, "a") as archive:
+            for name, kind, endings in cases:
+                for ending in endings:
+                    file = name if kind == "module" else f"{name}/__init__"
+                    archive.writestr(f"{file}.{ending}", contents[ending])
+                    if kind == "package":
+                        archive.writestr(f"{name}/inner.{ending}", contents[ending])
+        importer = zipimport.zipimporter(self.file)
+        sys.path.insert(0, self.file)
+        self.addCleanup(sys.path.remove, self.file)
+        for name, kind, endings in cases:
+            package = kind == "package"
+            spec = importer.find_spec(name)
+            origin = f"{self.file}/{name}{'/__init__' if package else ''}.{endings[-1]}"
+            self.assertEqual((spec.name, spec.origin, spec.loader), (name, origin, importer))
+            self.assertIsNone(spec.loader_state)
+            self.assertIsNotNone(spec.cached)
+            below = [f"{self.file}/{name}"] if package else None
+            self.assertEqual(spec.submodule_search_locations, below)
+            self.assertEqual(importer.is_package(name), package)
+            self.assertEqual(importer.get_source(name), text if "py" in endings else None)
+            self.assertEqual(importer.get_code(name).co_names, ("value",))
+            module = importlib.import_module(name)
+            self.addCleanup(sys.modules.pop, name)
+            self.assertEqual((module.__file__, module.value), (origin, 42))
+            self.assertEqual(module.__package__, name if package else "")
+            self.assertEqual(module.__loader__.archive, self.file)
+            if package:
+                inner = importlib.import_module(f"{name}.inner")
+                self.addCleanup(sys.modules.pop, inner.__name__)
+                self.assertEqual(inner.__file__, f"{self.file}/{name}/inner.{endings[-1]}")
+                self.assertEqual((inner.value, inner.__package__), (42, name))
+                self.assertIsNone(inner.__spec__.submodule_search_locations)
+        for method in (importer.get_code, importer.get_source, importer.is_package):
+            with self.assertRaises(zipimport.ZipImportError):
+                method("missing")
+
     def test_importer_by_hand(self) -> None:
         importer = zipimport.zipimporter(self.file)
         spec = importer.find_spec("zipped")

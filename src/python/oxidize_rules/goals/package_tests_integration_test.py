@@ -17,11 +17,12 @@ from typing import Dict, Tuple
 
 import pytest
 
-from oxidize_rules.goals.testing_binaries import LIBCS, REPOSITORY
+from oxidize_rules.goals.testing_binaries import LIBCS, REPOSITORY, start
 from oxidize_rules.goals.testing_package_suites import SUITES
 from oxidize_rules.goals.testing_suites import (
     INSIDE,
     ON_DISK,
+    PROJECT,
     Result,
     Suite,
     compare,
@@ -110,6 +111,14 @@ def test_same_as_on_disk(
         if suite.reason(libc, name) is None
     }
     assert not different, different
+
+
+def test_pkg_resources(executables: Dict[str, Path], libc: str, tmp_path: Path) -> None:
+    """Of setuptools, which its own suite above tests with folders and zip files on disk."""
+    check = PROJECT / "checks/check_pkg_resources.py"
+    ended = start([executables[libc], check], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"})
+    assert ended.code == 0, ended.err
+    assert re.search(r"^Ran \d\d tests in", ended.err, re.MULTILINE), ended.err
 
 
 def counts(result: Result) -> str:
