@@ -1,0 +1,94 @@
+"""What components are called: the names that mean the same, and whose repository is whose.
+
+Archives, distributions, advisories and people call one library by different names. Names are
+compared in one spelling: lower case, with every run of `-`, `_` and `.` as one `-`.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import Any, Mapping, Tuple
+
+# Kinds of parts, as `inventory.json` has them.
+KINDS = (
+    *("interpreter", "vendored", "library", "libc", "compiler-runtime", "runtime", "wheel"),
+    *("bundled", "first-party"),
+)
+
+# One row for a component: the names of its archives (`libcrypto.a`), of its packages in Debian and
+# Alpine, of its project, and its repositories as advisories give them.
+SAME = (
+    ("cpython", "python", "python3"),
+    ("openssl", "libcrypto", "libssl", "crypto", "ssl"),
+    ("sqlite", "sqlite3", "libsqlite3", "sqlite-autoconf"),
+    ("xz", "liblzma", "lzma", "xz-utils", "xz-libs"),
+    ("bzip2", "bz2", "libbz2"),
+    ("zlib", "libz", "z", "zlib1g"),
+    ("zstd", "libzstd", "zstandard"),
+    ("libffi", "ffi"),
+    ("ncurses", "ncursesw", "libncurses", "libncursesw", "libpanelw", "panelw", "libtinfo"),
+    ("libedit", "edit", "editline"),
+    ("readline", "libreadline"),
+    ("libuuid", "uuid", "util-linux"),
+    ("expat", "libexpat", "pyexpat"),
+    ("mpdecimal", "libmpdec", "mpdec"),
+    ("bdb", "berkeley-db", "libdb", "db"),
+    ("hacl-star", "hacl", "hacl-packages"),
+    ("tcl", "libtcl"),
+    ("tk", "libtk"),
+    ("musl", "musl-libc"),
+    ("glibc", "libc6", "gnu-libc"),
+    ("compiler-rt", "libclang-rt"),
+    ("gcc", "libgcc", "libstdc++"),
+)
+
+
+def spelled(name: str) -> str:
+    return re.sub("[-_.]+", "-", name.strip().lower()).strip("-")
+
+
+_CANONICAL = {spelled(name): spelled(row[0]) for row in SAME for name in row}
+
+
+def canonical(name: str) -> str:
+    """The name that all names of a component come to; a name that the table does not have is its
+    own."""
+    return _CANONICAL.get(spelled(name), spelled(name))
+
+
+def names_of(part: Mapping[str, Any]) -> Tuple[str, ...]:
+    """What a part may be called. A Python project is called by its own name only: the wheel
+    `zstandard` is not the library that it has inside."""
+    kind, _, identity = str(part["id"]).partition(":")
+    names = [str(part["name"]), identity]
+    if kind in ("wheel", "first-party"):
+        return tuple(dict.fromkeys(spelled(name) for name in names))
+    # `bundled:numpy/libopenblas`, and the hash that auditwheel puts behind a name.
+    file = identity.rpartition("/")[2]
+    names += [file, re.sub(r"-[0-9a-f]{8}$", "", file)]
+    found = [one for name in names for one in (spelled(name), canonical(name))]
+    return tuple(dict.fromkeys(found))
+
+
+def is_called(part: Mapping[str, Any], name: str) -> bool:
+    """`name`: as a person writes it, with a kind before it (`library:openssl`) or not, and with
+    `*`, `?` and `[...]` as in file names."""
+    kind, colon, rest = name.partition(":")
+    if colon and kind in KINDS:
+        if part["kind"] != kind:
+            return False
+        name = rest
+    pattern = spelled(name) if any(char in name for char in "*?[") else ""
+    if pattern:
+        return any(fnmatchcase(one, pattern) for one in names_of(part))
+    wanted = {spelled(name)}
+    if part["kind"] not in ("wheel", "first-party"):
+        wanted.add(canonical(name))
+    return not wanted.isdisjoint(names_of(part))
+
+
+def repository_name(url: str) -> str:
+    """What a repository is of, from its URL: `https://github.com/libexpat/libexpat.git` is
+    `expat`."""
+    return canonical(re.sub(r"\.git$", "", url.rstrip("/")).rpartition("/")[2])
