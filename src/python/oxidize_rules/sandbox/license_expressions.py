@@ -86,6 +86,12 @@ def known_identifier(text: str) -> Optional[str]:
     return None if symbol is None or symbol.is_exception else str(symbol.key)
 
 
+def known_identifiers() -> List[str]:
+    """Of all licences, sorted."""
+    known = _licensing().known_symbols
+    return sorted(key for key, symbol in known.items() if not symbol.is_exception)
+
+
 def normalize(expression: str) -> str:
     """The normal form. Raises BadExpression for what SPDX does not know or cannot parse."""
     tree = _parse(expression)
