@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import cache
-from typing import Any, Dict, Iterable, List, Optional, Set
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 import license_expression as library
 
@@ -90,6 +90,12 @@ def known_identifiers() -> List[str]:
     """Of all licences, sorted."""
     known = _licensing().known_symbols
     return sorted(key for key, symbol in known.items() if not symbol.is_exception)
+
+
+def known_exceptions() -> List[str]:
+    """Of all exceptions, which come after `WITH`, sorted."""
+    known = _licensing().known_symbols
+    return sorted(key for key, symbol in known.items() if symbol.is_exception)
 
 
 def normalize(expression: str) -> str:

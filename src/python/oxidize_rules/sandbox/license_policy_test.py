@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from license_expression import get_spdx_licensing  # type: ignore[import-untyped]
+from license_expression import get_spdx_licensing
 
 from oxidize_rules.sandbox import licenses
 from oxidize_rules.sandbox.license_policy import (

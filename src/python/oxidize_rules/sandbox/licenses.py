@@ -175,6 +175,21 @@ def render(tree: Tree) -> str:
     return f" {first} ".join(texts)
 
 
+def identifiers(expression: str) -> list[str]:
+    """The single licences in an expression, each with its exception, sorted.
+
+    Raises BadExpression.
+    """
+    found, rest = set(), [parse(expression)]
+    while rest:
+        first, second = rest.pop()
+        if isinstance(second, str):
+            found.add(render((first, second)))
+        else:
+            rest.extend(second)
+    return sorted(found, key=str.lower)
+
+
 def combine(expressions: Iterable[str]) -> str:
     """One expression for something made of parts under these licences; each stands in it once.
 
