@@ -138,7 +138,9 @@ def _parse(expression: str) -> Any:
 
 
 def _spelled(word: str) -> str:
-    """`apache-2.0+` in SPDX' spelling, for which the list has no own entry; others as they are."""
+    """`apache-2.0+` and `licenseref-x` in SPDX' spelling, which have no entry in the list."""
+    if word.lower().startswith(REF.lower()):
+        return REF + word[len(REF) :]
     if word.endswith("+") and known_identifier(word[:-1]):
         return f"{known_identifier(word[:-1])}+"
     return word

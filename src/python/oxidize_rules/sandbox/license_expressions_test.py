@@ -33,6 +33,7 @@ from oxidize_rules.sandbox.license_expressions import (
         ("apache-2.0+", "Apache-2.0+"),
         ("Net-SNMP", "Net-SNMP"),
         ("LicenseRef-Public-Domain OR MIT", "LicenseRef-Public-Domain OR MIT"),
+        ("licenseref-own OR mit", "LicenseRef-own OR MIT"),
         ("DocumentRef-a:LicenseRef-b", "DocumentRef-a:LicenseRef-b"),
     ],
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from html import escape
 
 from oxidize_rules.sandbox.cyclonedx import web_address
@@ -60,9 +61,11 @@ a { color: var(--accent); }
 .controls label { display: grid; gap: .2rem; font-size: .85rem; color: var(--faint); }
 .controls input, .controls select, .controls button {
   font: inherit; font-size: 1rem; color: var(--ink); background: var(--paper);
-  border: 1px solid var(--line); border-radius: 6px; padding: .35rem .6rem; max-width: 18rem;
+  border: 1px solid var(--line); border-radius: 6px; padding: 0 .6rem;
+  height: 2.3rem; max-width: 18rem;
 }
-.controls output { margin-left: auto; color: var(--faint); }
+.controls output { margin-left: auto; align-self: center; color: var(--faint); }
+code { font: .95em ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .55rem .9rem .55rem 0; }
 th {
@@ -101,7 +104,7 @@ pre {
 }
 @media (max-width: 50rem) {
   body { padding: 1.2rem .9rem 3rem; }
-  thead { position: absolute; clip-path: inset(50%); }
+  thead { display: none; }
   table, tbody, tr, td, tbody th { display: block; }
   tr { border-bottom: 1px solid var(--line); padding: .6rem 0; }
   td, tbody th { border: 0; padding: .1rem 0; }
@@ -299,15 +302,20 @@ def _row(part: Mapping[str, Any], names: Mapping[str, str]) -> str:
         f'<td data-sort="{escape(part["license"] or "~")}">{license}'
         + (f'<div class="why">{links}</div>' if links else "")
         + f'</td><td class="why" data-sort="{escape(" > ".join(part["why"]))}">'
-        + escape(" > ".join(part["why"]))
+        + _with_code(" > ".join(part["why"]))
         + f'</td><td class="number" data-sort="{part["size"] or 0}">{size(part["size"])}</td></tr>'
     )
+
+
+def _with_code(words: str) -> str:
+    """HTML of a text in which names stand between backquotes."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(words))
 
 
 def _details(part: Mapping[str, Any]) -> str:
     homepage = web_address(part["homepage"])
     entries = [
-        ("Licence from", escape(part["license_from"] or "")),
+        ("Licence from", _with_code(part["license_from"] or "")),
         *(("Accepted", escape(one["reason"])) for one in part["overrides"]),
         *(("Copyright", escape(one_line(line))) for line in part["copyright"]),
         ("Supplier", escape(part["supplier"] or "")),
@@ -319,7 +327,7 @@ def _details(part: Mapping[str, Any]) -> str:
         ),
         ("Package", escape(part["purl"] or "")),
         ("SHA-256", escape(part["hashes"].get("sha256", ""))),
-        ("Without it", escape(part["drop"] or "")),
+        ("Without it", _with_code(part["drop"] or "")),
     ]
     shown = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in entries if value)
     return f"<details><summary>Details</summary><dl>{shown}</dl></details>" if shown else ""

@@ -128,6 +128,7 @@ def browser(folder: Path, javascript: bool = True) -> Iterator[Browser]:
         "--disable-dev-shm-usage",
         "--disable-gpu",
         "--hide-scrollbars",
+        "--window-size=1280,900",
         "--force-color-profile=srgb",
         f"--user-data-dir={folder / 'profile'}",
     ]
