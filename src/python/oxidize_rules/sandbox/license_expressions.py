@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import cache
-from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Set
 
 import license_expression as library
 

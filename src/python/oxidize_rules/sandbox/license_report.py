@@ -93,13 +93,14 @@ def read_inventory(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
 
 def check_names(policy: dict[str, Any]) -> None:
     """Raises UserError for what SPDX does not know; else spells expressions as SPDX does."""
+    licenses = license_expressions.known_identifiers()
+    exceptions = license_expressions.known_exceptions()
     for key in ("allow", "deny"):
-        for pattern, like in unknown_names(policy[key], *license_expressions.known_identifiers()):
+        for pattern, like in unknown_names(policy[key], licenses, exceptions):
             raise UserError(
-                f"the `{key}` field has `{pattern}`, which is no licence of SPDX' list. Found, it "
-                "would be passed over without a word."
-                + (f" Write `{like}`" if like else " Write SPDX' identifier")
-                + ", or a pattern such as `GPL-*`."
+                f"the `{key}` field has `{pattern}`, which fits no licence of SPDX' list, so it "
+                f"would never do anything. Write {f'`{like}`' if like else 'an identifier of SPDX'}"
+                ", or a pattern such as `GPL-*`."
             )
     for name, override in policy["overrides"].items():
         for key in ("license", "accept"):

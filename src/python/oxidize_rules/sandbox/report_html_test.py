@@ -144,7 +144,7 @@ def test_texts_unfold(opened: Browser) -> None:
 
 def test_works_with_a_keyboard(opened: Browser) -> None:
     opened.run("document.getElementById('search').focus()")
-    for key in "numeric 9":
+    for key in "numeric 2.5":
         opened.press(key)
     assert names(opened) == ["numeric 2.5.5"]
     for _ in range(3):
