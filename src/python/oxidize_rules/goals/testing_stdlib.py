@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -18,6 +19,8 @@ FILE_TIMEOUT = 900
 JOBS = 2
 PASSED, SKIPPED, FAILED = "passed", "skipped", "failed"
 TIMED_OUT = 124
+# Of an object in the arguments of a subtest, which are a part of its id.
+_ADDRESS = re.compile(r"\b0x[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def read_report(path: Path) -> Dict[str, str]:
             outcome = SKIPPED
         name = case.get("name")
         if name:
-            outcomes[name] = outcome
+            outcomes[_ADDRESS.sub("0x", name)] = outcome
     return outcomes
 
 
