@@ -57,14 +57,8 @@ DIFFERENCES: Tuple[Difference, ...] = (
         ("test_cmd_line",),
         r".*\.test_(relativedir_bug46421|pythonmalloc|xdev)",
         "3 tests",
-        "One changes into a folder of the standard library; two ask for the name of the allocator, "
+        "One starts a process in a folder of the standard library; two ask for the name of the allocator, "
         "which is mimalloc",
-    ),
-    Difference(
-        ("test_contextlib",),
-        r".*\.TestChdir\.test_.*",
-        "3 tests",
-        "They change into a folder of the standard library: the kernel knows none",
     ),
     Difference(
         ("test_ctypes",),

@@ -8,6 +8,7 @@
 #include "image_access.h"
 #include "importer.h"
 #include "trace.h"
+#include "vfs.h"
 
 void oxidize_prepare(struct oxidize_start *start, int argc, char **argv) {
     if (!oxidize_image_valid()) {
@@ -15,6 +16,7 @@ void oxidize_prepare(struct oxidize_start *start, int argc, char **argv) {
               stderr);
         exit(2);
     }
+    oxidize_note_process();
     oxidize_trace_start();
     oxidize_decide(start, argc, argv);
     if (PyImport_AppendInittab("_oxidized", PyInit__oxidized) < 0) {

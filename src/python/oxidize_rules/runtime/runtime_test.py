@@ -30,6 +30,7 @@ SOURCES = (
     "trace.c",
     "file_pages.c",
     "vfs_content.c",
+    "vfs_cwd.c",
     "vfs_descriptor.c",
     "vfs_dir.c",
     "vfs_exec.c",
@@ -207,9 +208,10 @@ def test_random_paths_as_on_disk(
         errors="replace",
     )
     assert done.returncode == 0, done.stderr
-    compared, there = (int(number) for number in re.findall(r"\d+", done.stdout))
+    compared, there, from_inside = (int(number) for number in re.findall(r"\d+", done.stdout))
     # The words are chosen so that paths to something are common enough to matter.
     assert compared > 5000
+    assert from_inside > 500
     assert there > 300
 
 

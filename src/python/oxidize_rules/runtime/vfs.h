@@ -4,7 +4,7 @@
  * the way that wrap.h tells. A path under the image's root is answered from memory, any other one
  * goes to libc's own function unchanged.
  *
- * There is no state: an open file or folder is a memfd whose modification time carries its node
+ * There is no state but the working folder (vfs_cwd.c): an open file or folder is a memfd whose modification time carries its node
  * (seconds: OXIDIZE_MTIME, nanoseconds: the node's index), so that it is recognised after dup(),
  * fork() and exec(), and nobody has to be told when it is closed.
  *
@@ -40,6 +40,12 @@ OXIDIZE_HIDDEN bool oxidize_resolve(int folder, const char *path, struct oxidize
 /* As above, for a path that must be there. False: go to libc with `place->outside`.
  * True: `place->node`, or OXIDIZE_NONE with errno set. */
 OXIDIZE_HIDDEN bool oxidize_find(int folder, const char *path, struct oxidize_place *place);
+
+/* The folder of the image that the process stands in, or OXIDIZE_NONE: it is on disk. */
+OXIDIZE_HIDDEN uint32_t oxidize_working_folder(void);
+
+/* To be called once, before there are other threads. */
+OXIDIZE_HIDDEN void oxidize_note_process(void);
 
 /* The node that an open descriptor stands for, or OXIDIZE_NONE. errno is kept. */
 OXIDIZE_HIDDEN uint32_t oxidize_node_of_descriptor(int descriptor);

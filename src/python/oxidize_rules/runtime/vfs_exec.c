@@ -79,7 +79,7 @@ static void open_node(uint32_t index, struct oxidize_program *program) {
 
 bool oxidize_open_program(const char **path, struct oxidize_program *program) {
     struct oxidize_place place;
-    if (*path == NULL || **path != '/')
+    if (*path == NULL || strchr(*path, '/') == NULL) /* a bare name may be meant for PATH */
         return false;
     bool inside = oxidize_find(AT_FDCWD, *path, &place);
     *path = place.outside;

@@ -226,13 +226,43 @@ static int differs(const char *folder, const char *inner) {
     return 1;
 }
 
+/* `path` is asked about from the folder `inner`, as far as it is one. 1: they differ; -1: no folder */
+static int differs_from(const char *folder, const char *inner, const char *path) {
+    static char image[2 * PATH_MAX], disk[2 * PATH_MAX];
+    char here[2 * PATH_MAX], there[2 * PATH_MAX];
+    snprintf(image, sizeof image, OXIDIZE_ROOT "/%s", inner);
+    snprintf(disk, sizeof disk, "%s" OXIDIZE_ROOT "/%s", folder, inner);
+    int entered = chdir(image) == 0, error = entered ? 0 : errno;
+    struct answer ours = {0}, theirs = {0};
+    if (entered)
+        ours = ask(path);
+    int named = getcwd(here, sizeof here) != NULL;
+    int entered_on_disk = chdir(disk) == 0, error_on_disk = entered_on_disk ? 0 : errno;
+    if (entered_on_disk)
+        theirs = ask(path);
+    named &= getcwd(there, sizeof there) != NULL;
+    named &= !entered || strcmp(here, there + strlen(folder)) == 0;
+    int left = chdir("/") == 0 && getcwd(here, sizeof here) && strcmp(here, "/") == 0;
+    if (!named || !left || entered != entered_on_disk || error != error_on_disk) {
+        fprintf(stderr, "chdir %s: %d (%s), on disk %d (%s), %s\n", image, entered,
+                strerror(error), entered_on_disk, strerror(error_on_disk), there);
+        return 1;
+    }
+    if (!entered || memcmp(&ours, &theirs, sizeof ours) == 0)
+        return entered ? 0 : -1;
+    show(image, path, &ours);
+    show(disk, path, &theirs);
+    return 1;
+}
+
 int main(int argc, char **argv) {
     if (argc != 5) {
         fputs("usage: vfs_fuzz FOLDER ROUNDS SEED memfd|no-memfd\n", stderr);
         return 2;
     }
-    char path[PATH_MAX];
-    long rounds = atol(argv[2]), compared = 0, found = 0;
+    char path[PATH_MAX], more[PATH_MAX], both[2 * PATH_MAX];
+    long rounds = atol(argv[2]), compared = 0, found = 0, entered = 0;
+    oxidize_note_process();
     state = strtoull(argv[3], NULL, 10);
     without_memfd = strcmp(argv[4], "no-memfd") == 0;
     for (long i = 0; i < rounds; i++) {
@@ -247,8 +277,14 @@ int main(int argc, char **argv) {
         char image[2 * PATH_MAX];
         snprintf(image, sizeof image, OXIDIZE_ROOT "/%s", path);
         found += stat(image, &status) == 0;
+        random_path(more, sizeof more);
+        snprintf(both, sizeof both, "%s/%s", path, more);
+        int result = *more == '/' || leaves_root(both) ? -1 : differs_from(argv[1], path, more);
+        if (result > 0)
+            return 1;
+        entered += result == 0;
     }
-    printf("%ld compared, %ld of them there\n", compared, found);
+    printf("%ld compared, %ld of them there, %ld from inside\n", compared, found, entered);
     return 0;
 }
 #endif

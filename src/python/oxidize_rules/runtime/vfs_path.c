@@ -139,9 +139,10 @@ static bool resolve_relative(const char *path, struct oxidize_place *place) {
     return inside;
 }
 
-static bool resolve_from(int folder, const char *path, struct oxidize_place *place) {
-    place->node = oxidize_node_of_descriptor(folder);
-    if (place->node == OXIDIZE_NONE)
+/* Behind `folder`, a node or OXIDIZE_NONE. */
+static bool resolve_from(uint32_t folder, const char *path, struct oxidize_place *place) {
+    place->node = folder;
+    if (folder == OXIDIZE_NONE)
         return false;
     const char *rest = walk(path, place);
     if (rest == NULL)
@@ -155,13 +156,16 @@ bool oxidize_resolve(int folder, const char *path, struct oxidize_place *place) 
     if (path == NULL || *path == '\0')
         return false;
     bool relative = *path != '/';
-    bool from_folder = relative && folder >= 0;
+    uint32_t standing = relative && folder == AT_FDCWD ? oxidize_working_folder() : OXIDIZE_NONE;
+    bool from_folder = relative && (folder >= 0 || standing != OXIDIZE_NONE);
     if (!from_folder && strstr(path, ROOT_NAME) == NULL)
         return false;
     if (strnlen(path, PATH_MAX) == PATH_MAX)
         return false; /* too long for the kernel, which says so */
+    if (standing != OXIDIZE_NONE)
+        return resolve_from(standing, path, place);
     if (from_folder)
-        return resolve_from(folder, path, place);
+        return resolve_from(oxidize_node_of_descriptor(folder), path, place);
     if (relative)
         return folder == AT_FDCWD && resolve_relative(path, place);
     return look_up_plain(path, place) || resolve_absolute(path, place);

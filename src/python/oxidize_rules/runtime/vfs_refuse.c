@@ -98,14 +98,13 @@ WRAP_PATH(lsetxattr, refuse_change,
 WRAP_PATH(removexattr, refuse_change, (const char *path, const char *name), (path, name))
 WRAP_PATH(lremovexattr, refuse_change, (const char *path, const char *name), (path, name))
 
-/* A process cannot stand in a folder that the kernel does not know. */
+/* Only the kernel can lock a process in, and it knows no such folder. */
 static int refuse_to_enter(const struct oxidize_place *place) {
     const struct oxidize_node *node = oxidize_node(place->node);
     if (node == NULL)
         return fail(place->error);
     return fail(node->kind == OXIDIZE_DIRECTORY ? EACCES : ENOTDIR);
 }
-WRAP_PATH(chdir, refuse_to_enter, (const char *path), (path))
 WRAP_PATH(chroot, refuse_to_enter, (const char *path), (path))
 
 /* Nothing happens in the image; there is nothing for the kernel to watch either. */
@@ -189,14 +188,4 @@ WRAP(int, linkat)(int from_folder, const char *from, int to_folder, const char *
     if (result <= 0)
         return result;
     return CALL(linkat)(from_folder, source.outside, to_folder, target.outside, flags);
-}
-
-/* fchdir() of a folder of the image: as chdir(). */
-REAL(fchdir);
-WRAP(int, fchdir)(int descriptor) {
-    uint32_t node = oxidize_node_of_descriptor(descriptor);
-    if (node == OXIDIZE_NONE)
-        return CALL(fchdir)(descriptor);
-    struct oxidize_place place = {.node = node};
-    return refuse_to_enter(&place);
 }
