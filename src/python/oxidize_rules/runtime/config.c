@@ -422,6 +422,14 @@ PyStatus __wrap__PyConfig_InitPathConfig(PyConfig *config, int compute) {
     decide_flags(config);
     return PyStatus_Exception(status) ? status : insert_python_path(config);
 }
+#else
+/* What finds the paths is C code, and leaves alone what is set. */
+PyStatus __real__PyConfig_InitPathConfig(PyConfig *config, int compute);
+PyStatus __wrap__PyConfig_InitPathConfig(PyConfig *config, int compute);
+PyStatus __wrap__PyConfig_InitPathConfig(PyConfig *config, int compute) {
+    PyStatus status = config->parse_argv ? raise_counted(config) : PyStatus_Ok();
+    return PyStatus_Exception(status) ? status : __real__PyConfig_InitPathConfig(config, compute);
+}
 #endif
 
 static int install(void) {

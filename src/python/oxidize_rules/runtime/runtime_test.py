@@ -281,6 +281,25 @@ def test_lists_are_what_the_sources_define() -> None:
         assert listed(name) == sorted(set(listed(name)))
 
 
+@pytest.mark.parametrize("minor", [10, 11, 12, 13, 14])
+def test_what_a_version_of_python_has_is_taken_over(minor: int, tmp_path: Path) -> None:
+    """The linker is given one list for all versions: of the functions in it, each that a Python has
+    needs its `__wrap_`, and none that it has not may be asked for by its `__real_`."""
+    # As `nm` tells of their static libraries.
+    since = {"_PyConfig_InitPathConfig": 10, "_PyImport_InitExternal": 12}
+    python = {name for name in listed("wrap.txt") if name.startswith("_Py")}
+    assert since.keys() == python
+    # Headers are not needed for what the preprocessor leaves.
+    text = (RUNTIME / "config.c").read_text()
+    (tmp_path / "all.c").write_text(re.sub(r"^#include.*$", "", text, flags=re.MULTILINE))
+    version = f"-DPY_VERSION_HEX=0x03{minor:02x}0000"
+    command = [*compiler(), "-E", "-P", version, "all.c"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    there = {name for name, first in since.items() if first <= minor}
+    assert set(re.findall(r"\b__wrap_(_Py\w+)\(", done.stdout)) == there
+    assert set(re.findall(r"\b__real_(_Py\w+)\(", done.stdout)) <= there
+
+
 def test_every_name_of_libc_has_its_own_behind_it() -> None:
     """A function that is taken over but not looked up could never reach the disk."""
     text = "".join(path.read_text() for path in sorted(RUNTIME.glob("*.c")))

@@ -171,6 +171,21 @@ def test_wrapped_functions(box: Sandbox) -> None:
     assert output.stdout == b"43\n"
 
 
+@pytest.mark.parametrize("defined", [False, True], ids=["nowhere", "in-the-runtime"])
+def test_a_wrapped_function_that_this_python_does_not_have(box: Sandbox, defined: bool) -> None:
+    """The list is one for all versions of CPython: what nobody calls does not matter."""
+    (box.folder / "wrap.txt").write_text("Py_OfAnotherVersion\n")
+    objects = [box.compile("main", MAIN), box.compile("answer", ANSWER)]
+    if defined:
+        objects.append(
+            box.compile("wrapper", "int __wrap_Py_OfAnotherVersion(void) { return 1; }\n")
+        )
+    result = box.link(objects)
+    assert result.returncode == 0, result.stderr
+    output = subprocess.run([str(box.folder / "app")], stdout=subprocess.PIPE, check=True)
+    assert output.stdout == b"42\n"
+
+
 def test_an_undefined_symbol(box: Sandbox) -> None:
     library = box.archive(
         "libx.a", box.compile("member", "int no(void); int Py_Answer(void) { return no(); }\n")
