@@ -16,13 +16,10 @@ import struct
 import zlib
 
 from oxidize_rules.sandbox.elf_reader import SHT_NOBITS, BadElf, ElfFile
+from oxidize_rules.sandbox.elf_section import append_section
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import BinaryIO
-
-LINK_SECTION = b".gnu_debuglink\0"
-_SHT_PROGBITS, _SHT_NOTE, _SHF_ALLOC = 1, 7, 2
+LINK_SECTION = ".gnu_debuglink"
+_SHT_NOTE, _SHF_ALLOC = 7, 2
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SECTIONS_AT, _SECTION_COUNT = 40, 60  # places in the file's header: e_shoff, e_shnum
 _SEGMENTS_AT, _SEGMENT_SIZE = 32, 56  # e_phoff; size of a program header
@@ -118,32 +115,6 @@ def link_content(name: str, debug: bytes) -> bytes:
     return text + bytes(-len(text) % 4) + struct.pack("<I", zlib.crc32(debug))
 
 
-def add_link(stream: BinaryIO, data: bytes, content: bytes) -> None:
-    """Puts `.gnu_debuglink` behind all that the executable `data` has; `stream` is its file."""
-    headers = section_headers(data)
-    (names_index,) = struct.unpack_from("<H", data, _SECTION_COUNT + 2)  # e_shstrndx
-    names = headers[names_index]
-    texts = data[names.offset :][: names.size]
-    at = len(data) + -len(data) % 8
-    packed = [header.packed() for header in headers]
-    renamed = list(names.fields)
-    renamed[4], renamed[5] = at, len(texts) + len(LINK_SECTION)
-    packed[names_index] = _SECTION.pack(*renamed)
-    texts += LINK_SECTION
-    texts += bytes(-len(texts) % 4)
-    packed.append(
-        _SECTION.pack(names.size, _SHT_PROGBITS, 0, 0, at + len(texts), len(content), 0, 0, 4, 0)
-    )
-    table = at + len(texts) + len(content)
-    padding = -table % 8
-    stream.seek(len(data))
-    stream.write(bytes(at - len(data)) + texts + content + bytes(padding) + b"".join(packed))
-    stream.seek(_SECTIONS_AT)
-    stream.write(struct.pack("<Q", table + padding))
-    stream.seek(_SECTION_COUNT)
-    stream.write(struct.pack("<H", len(packed)))
-
-
 def write_debug_file(executable: str, unstripped: str, name: str) -> None:
     """Makes of `unstripped`, in its place, the file of symbols that will have this `name`.
 
@@ -161,4 +132,4 @@ def write_debug_file(executable: str, unstripped: str, name: str) -> None:
         stream.write(debug)
     os.chmod(unstripped, 0o644)
     with open(executable, "r+b") as stream:
-        add_link(stream, program, link_content(name, debug))
+        append_section(stream, LINK_SECTION, link_content(name, debug), alignment=4)

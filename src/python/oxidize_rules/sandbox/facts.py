@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
 FORMAT = 1
 FACTS_FILE = "facts.json"
 TEXTS_DIR = "texts"
+# Keys that only some parts have: whether the named objects have code of another part, too; the size
+# of a library that is bundled in a wheel, in bytes.
+OPTIONAL = ("mixed", "size")
 # In tables: a licence that SPDX has no id for; its id is made from its text.
 TEXT_ALONE = "LicenseRef"
 
@@ -46,7 +49,7 @@ def new_part(identifier: str, name: str, **given: Any) -> dict[str, Any]:
         "objects": [],
         "component": None,
     }
-    unknown = set(given) - {*part, "mixed", "files"}
+    unknown = set(given) - {*part, *OPTIONAL}
     if unknown:
         raise ValueError(f"a part has no {', '.join(sorted(unknown))}")
     part.update(given)

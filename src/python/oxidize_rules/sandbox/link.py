@@ -16,6 +16,10 @@ REQUEST.json (all paths relative to the folder that the program runs in):
     strip               whether symbols are left out
     debug               a file of symbols for debuggers to write (sandbox/debug_file.py), or null
     link_args           further arguments for lld (also in the compiler's form `-Wl,a,b`)
+    inventory           what sandbox/inventory.py asks for, and the `output` to write it to, or null
+
+With an inventory, the executable also gets an ELF package note (sandbox/package_note.py), and its
+bill of materials in a section that is not loaded (sandbox/elf_section.py).
 
 Nothing is written under `output` unless the link and the check succeed.
 """
@@ -44,6 +48,8 @@ COMPILER_LIBRARIES = frozenset({"atomic", "gcc", "gcc_s"})
 # Of lld; a whole distribution of the wrong kind makes tens of thousands.
 ERROR_LIMIT = 1000
 SHOWN_ERRORS = 10
+# Written into the folder that the program runs in, for the linker.
+PACKAGE_NOTE = "package_note.o"
 ERROR = re.compile(r"^(?:\S*ld(?:\.lld)?: )?error: ", re.MULTILINE)
 REFERENCE = re.compile(r"^>>>\s+(\S.*?):\(.*?\)(?: in archive (.+))?$", re.MULTILINE)
 BITCODE_MAGIC = (b"BC\xc0\xde", b"\xde\xc0\x17\x0b")
@@ -398,6 +404,38 @@ def link_with_symbols(request: dict[str, Any], sysroot: dict[str, Any], output: 
     debug_file.write_debug_file(output, f"{output}.debug", name)
 
 
+def add_package_note(request: dict[str, Any]) -> None:
+    """Adds an object with the ELF package note to those that are linked."""
+    from oxidize_rules.sandbox import package_note
+
+    subject = request["inventory"]["subject"]
+    machine = subject["target_triple"].partition("-")[0]
+    with open(PACKAGE_NOTE, "wb") as stream:
+        stream.write(package_note.note_object(machine, package_note.note_text(subject)))
+    request["objects"].append([PACKAGE_NOTE, "the package note"])
+
+
+def embed_inventory(request: dict[str, Any], output: str) -> str:
+    """The inventory of the linked file, from its link map; its bill of materials goes into it."""
+    import zlib
+
+    from oxidize_rules.sandbox import cyclonedx, elf_section, inventory
+    from oxidize_rules.sandbox.link_map import parse
+
+    with open(request["map"], "rb") as stream:
+        link_map = parse(stream.read())
+    facts = inventory.read_facts(request["inventory"]["facts"])
+    made = inventory.make_inventory(request["inventory"], facts, link_map)
+    document = json.dumps(
+        cyclonedx.document(made), separators=(",", ":"), sort_keys=True, ensure_ascii=False
+    )
+    with open(output, "r+b") as file:
+        elf_section.append_section(
+            file, elf_section.SBOM_SECTION, zlib.compress(document.encode(), 9)
+        )
+    return inventory.encode(made)
+
+
 def quoted(word: str) -> str:
     """A word of a response file (quoting of LLVM's GNU command line tokenizer)."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')
@@ -447,15 +485,22 @@ def main(argv: list[str]) -> None:
     with open(argv[0], encoding="utf-8") as stream:
         request = json.load(stream)
     sysroot = read_sysroot(request["sysroot"])
-    output = request["output"]
-    temporary, symbols = f"{output}.part", f"{output}.part.debug"
+    output, told = request["output"], request["inventory"]
+    temporary, symbols, link_map = (f"{output}.part{end}" for end in ("", ".debug", ".map"))
     os.makedirs(os.path.dirname(output) or ".", exist_ok=True)
     try:
+        if told:
+            request["map"], link_map = request["map"] or link_map, request["map"] and ""
+            add_package_note(request)
         if request["debug"]:
             link_with_symbols(request, sysroot, temporary)
         else:
             link(request, sysroot, temporary)
+        made = embed_inventory(request, temporary) if told else ""
         text = check(request, sysroot, temporary)
+        if told:
+            with open(told["output"], "w", encoding="utf-8") as stream:
+                stream.write(made)
         if request["report"]:
             with open(request["report"], "w", encoding="utf-8") as stream:
                 stream.write(text)
@@ -463,8 +508,8 @@ def main(argv: list[str]) -> None:
             os.replace(symbols, request["debug"])
         os.replace(temporary, output)
     finally:
-        for path in (temporary, symbols):
-            if os.path.exists(path):
+        for path in (temporary, symbols, link_map):
+            if path and os.path.exists(path):
                 os.unlink(path)
 
 

@@ -96,6 +96,7 @@ class Sandbox:
             "strip": True,
             "debug": None,
             "link_args": [],
+            "inventory": None,
             **changes,
         }
         (self.folder / "request.json").write_text(json.dumps(request))

@@ -68,6 +68,7 @@ def request(**changes: Any) -> dict[str, Any]:
         "strip": True,
         "debug": None,
         "link_args": [],
+        "inventory": None,
         **changes,
     }
 

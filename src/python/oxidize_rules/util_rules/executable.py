@@ -203,12 +203,14 @@ class ExecutableRequest:
 @dataclass(frozen=True)
 class Executable:
     """`digest` holds one file, `path`; `debug` its symbols (`debug_info`), as `<path>.debug`.
+    `inventory` holds `inventory.json` and `texts/`: what is in it (docs/licensing.md).
     `summary`: what it is, in lines for a person. `components` are those inside, and
     `droppable_extensions` the names of the extension modules that it could be without."""
 
     digest: Digest
     path: str
     debug: Optional[Digest]
+    inventory: Digest
     summary: Tuple[str, ...]
     components: Tuple[Component, ...]
     droppable_extensions: Tuple[str, ...]
@@ -391,6 +393,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
                         PAYLOAD_OBJECT,
                         f"the component `{component.name}`",
                         stable=not component.name.startswith("folder:"),
+                        component=component.name,
                     )
                     for component in components
                 ),
@@ -403,6 +406,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             link_args=tuple(fields.link_args.value or ()),
             dynamic_loading=wants_loader(fields, components),
             zlib=zlib,
+            name=fields.address.target_name,
         ),
         **implicitly(),
     )
@@ -416,6 +420,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
         linked.digest,
         linked.path,
         linked.debug,
+        linked.inventory,
         summarize(
             fields,
             distribution,

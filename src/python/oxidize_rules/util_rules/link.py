@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 from pants.engine.addresses import Address
 from pants.engine.fs import (
@@ -26,16 +26,25 @@ from oxidize_rules.compat import (
     create_digest,
     digest_subset_to_digest,
     execute_process,
+    get_digest_contents,
     implicitly,
     merge_digests,
     rule,
 )
+from oxidize_rules.sandbox.facts import FACTS_FILE, TEXTS_DIR, named_texts
 from oxidize_rules.sandbox.portability import PYTHON_API
+from oxidize_rules.util_rules import extension_filter
 from oxidize_rules.util_rules.distribution import (
+    PythonDistribution,
     PythonDistributionRequest,
     load_python_distribution,
 )
+from oxidize_rules.util_rules.distribution_facts import (
+    DistributionFactsRequest,
+    find_distribution_facts,
+)
 from oxidize_rules.util_rules.extension_filter import ALL
+from oxidize_rules.util_rules.facts import Facts
 from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
 from oxidize_rules.util_rules.inittab import (
     CORE,
@@ -50,6 +59,7 @@ from oxidize_rules.util_rules.runtime import (
     RuntimeObjectsRequest,
     compile_runtime,
 )
+from oxidize_rules.util_rules.runtime_facts import RuntimeFactsRequest, find_runtime_facts
 from oxidize_rules.util_rules.sandbox_program import (
     PROGRAMS_DIR,
     SandboxProgramRequest,
@@ -57,10 +67,14 @@ from oxidize_rules.util_rules.sandbox_program import (
     raise_on_failure,
 )
 from oxidize_rules.util_rules.sysroot import SYSROOT_DIR, SysrootRequest, prepare_sysroot
+from oxidize_rules.util_rules.system_libraries import made_from
 from oxidize_rules.util_rules.zig import ZIG, ZIG_DIR, ZigToolchainRequest, prepare_zig
 
 # Modules of `oxidize_rules.sandbox` that make up the link program.
-_PROGRAM = ("link", "debug_file", "portability", "elf_reader", "glibc_symbols")
+_PROGRAM = (
+    *("link", "cyclonedx", "debug_file", "elf_reader", "elf_section", "facts", "glibc_symbols"),
+    *("inventory", "link_map", "package_note", "portability"),
+)
 # lld itself, and a table that serves error messages: a fresh daemon need not lay out all of zig.
 _ZIG_FILES = ("ziglang/zig", "ziglang/lib/libc/glibc/abilists")
 _DISTRIBUTION_DIR = "__distribution"
@@ -69,11 +83,14 @@ _REQUEST = "__link.json"
 _WRAP = "__wrap.txt"
 _REPORT = "__portability.json"
 _MAP = "__link.map"
+_FACTS_DIR = "__facts"
+INVENTORY = "inventory.json"
 
 
 @dataclass(frozen=True)
 class LinkObject:
-    """An object `path` in `digest`, and what it belongs to, in words for a message.
+    """An object `path` in `digest`, and what it belongs to, in words for a message. One that is a
+    component's payload names it, as facts do.
 
     One that seldom changes is `stable`: it is not copied into each link's sandbox, but stays in
     the daemon's folder of inputs for as long as the daemon lives.
@@ -83,11 +100,13 @@ class LinkObject:
     path: str
     owner: str
     stable: bool = False
+    component: str = "image"
 
 
 @dataclass(frozen=True)
 class LinkRequest:
-    """`where` is the binary's address, for messages; `glibc_floor` is None on musl.
+    """`where` is the binary's address, for messages, `name` its name; `glibc_floor` is None on
+    musl. `facts` are those of components; what else is linked is known without.
 
     `objects` are the image and the components' payloads. `link_args` are lld's own, or in the
     compiler's form (`-Wl,...`). With `link_map` the result has a map of what is in the file.
@@ -110,19 +129,23 @@ class LinkRequest:
     dynamic_loading: bool = False
     debug: bool = False
     zlib: Optional[str] = None
+    name: str = ""
+    facts: Tuple[Facts, ...] = ()
 
 
 @dataclass(frozen=True)
 class LinkedExecutable:
-    """`digest` holds the executable at `path` alone. `report` holds the findings and figures of
-    sandbox/portability.py at `report_path`; `link_map` holds lld's map at `link_map_path`;
-    `debug` holds the file of symbols at `<path>.debug`."""
+    """`digest` holds the executable at `path` alone. `inventory` holds `inventory.json`, what is in
+    it, and `texts/` with the texts that it names (docs/licensing.md). `report` holds the findings
+    and figures of sandbox/portability.py at `report_path`; `link_map` holds lld's map at
+    `link_map_path`; `debug` holds the file of symbols at `<path>.debug`."""
 
     digest: Digest
     path: str
     report: Digest
     link_map: Optional[Digest]
     debug: Optional[Digest]
+    inventory: Digest
     report_path: str = _REPORT
     link_map_path: str = _MAP
 
@@ -141,7 +164,10 @@ _WITHOUT_ZLIB = f"{RUNTIME_DIR}/no_inflate.o"
 
 
 def link_program_request(
-    request: LinkRequest, inittab: Inittab, runtime: RuntimeObjects
+    request: LinkRequest,
+    inittab: Inittab,
+    runtime: RuntimeObjects,
+    inventory: Optional[Mapping[str, Any]] = None,
 ) -> dict[str, Any]:
     """The input of sandbox/link.py (see there), as paths of the link's sandbox."""
 
@@ -179,7 +205,78 @@ def link_program_request(
         "strip": request.strip,
         "debug": debug_filename(request.output_filename) if request.debug else None,
         "link_args": list(request.link_args),
+        "inventory": inventory,
     }
+
+
+def inventory_request(
+    request: LinkRequest, distribution: PythonDistribution, extensions: Tuple[str, ...], facts: int
+) -> dict[str, Any]:
+    """The input of sandbox/inventory.py (see there). `facts`: how many files of facts there are."""
+    by_name = {extension.name: extension for extension in distribution.extensions}
+    return {
+        "output": INVENTORY,
+        "facts": [f"{_FACTS_DIR}/{number}/{FACTS_FILE}" for number in range(facts)],
+        "subject": {
+            "name": request.name,
+            "address": request.where,
+            "version": None,
+            "target_triple": distribution.target_triple,
+            "python_version": distribution.python_version,
+            "filename": request.output_filename,
+        },
+        "prefixes": [[f"{_DISTRIBUTION_DIR}/", ""], [f"{SYSROOT_DIR}/", "sysroot/"]],
+        "components": [
+            [
+                one.component,
+                f"{_COMPONENTS_DIR}/{number}/{one.path}",
+                list(made_from(one.component)),
+            ]
+            for number, one in enumerate(request.objects)
+        ],
+        "extensions": {
+            name: {
+                "objects": list(by_name[name].objects),
+                "archives": list(by_name[name].static_libraries),
+                "droppable": not extension_filter.is_needed(by_name[name]),
+            }
+            for name in extensions
+        },
+        "decompresses": request.zlib,
+    }
+
+
+@dataclass(frozen=True)
+class NamedTextsRequest:
+    """`inventory` holds `inventory.json`; `facts` have the texts that it names."""
+
+    inventory: Digest
+    facts: Tuple[Facts, ...]
+
+
+@dataclass(frozen=True)
+class NamedTexts:
+    """`digest` holds `inventory.json`, and in `texts/` no other texts than it names."""
+
+    digest: Digest
+
+
+@rule
+async def take_named_texts(request: NamedTextsRequest) -> NamedTexts:
+    (content,) = await get_digest_contents(request.inventory)
+    names = {name for part in json.loads(content.content)["parts"] for name in named_texts(part)}
+    everything = await merge_digests(
+        MergeDigests(
+            await concurrently(
+                digest_subset_to_digest(DigestSubset(one.digest, PathGlobs([f"{TEXTS_DIR}/*"])))
+                for one in request.facts
+            )
+        )
+    )
+    texts = await digest_subset_to_digest(
+        DigestSubset(everything, PathGlobs([f"{TEXTS_DIR}/{name}.txt" for name in sorted(names)]))
+    )
+    return NamedTexts(await merge_digests(MergeDigests((request.inventory, texts))))
 
 
 @rule
@@ -208,13 +305,32 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
             **implicitly(),
         ),
     )
+    facts = (
+        *await concurrently(
+            find_distribution_facts(DistributionFactsRequest(address), **implicitly()),
+            find_runtime_facts(RuntimeFactsRequest(distribution.target_triple), **implicitly()),
+        ),
+        *request.facts,
+    )
+    facts_files = await concurrently(
+        digest_subset_to_digest(DigestSubset(one.digest, PathGlobs([FACTS_FILE]))) for one in facts
+    )
+    facts_places = await concurrently(
+        add_prefix(AddPrefix(digest, f"{_FACTS_DIR}/{number}"))
+        for number, digest in enumerate(facts_files)
+    )
     linker = await digest_subset_to_digest(DigestSubset(zig.digest, PathGlobs(_ZIG_FILES)))
     changing = await concurrently(
         add_prefix(AddPrefix(one.digest, f"{_COMPONENTS_DIR}/{number}"))
         for number, one in enumerate(request.objects)
         if not one.stable
     )
-    program_request = link_program_request(request, inittab, runtime)
+    program_request = link_program_request(
+        request,
+        inittab,
+        runtime,
+        inventory_request(request, distribution, inittab.parts.extensions, len(facts)),
+    )
     written = await create_digest(
         CreateDigest(
             [
@@ -223,11 +339,14 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
             ]
         )
     )
-    inputs = await merge_digests(MergeDigests((written, inittab.digest, runtime.digest, *changing)))
+    inputs = await merge_digests(
+        MergeDigests((written, inittab.digest, runtime.digest, *facts_places, *changing))
+    )
     debug = debug_filename(request.output_filename)
     outputs = (
         request.output_filename,
         _REPORT,
+        INVENTORY,
         *((_MAP,) if request.link_map else ()),
         *((debug,) if request.debug else ()),
     )
@@ -265,12 +384,14 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
             ),
         )
     )
+    inventory = await take_named_texts(NamedTextsRequest(digests[INVENTORY], facts), **implicitly())
     return LinkedExecutable(
         digest=digests[request.output_filename],
         path=request.output_filename,
         report=digests[_REPORT],
         link_map=digests.get(_MAP),
         debug=digests.get(debug),
+        inventory=inventory.digest,
     )
 
 

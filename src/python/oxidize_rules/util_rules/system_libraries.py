@@ -102,6 +102,13 @@ class SystemLibrary:
     component: Component
 
 
+def made_from(component: str) -> Tuple[str, ...]:
+    """The archives of the distribution that a component of this name is made from."""
+    kind, _, soname = component.partition(":")
+    archive = ARCHIVES.get(soname) if kind == "library" else None
+    return (archive.path,) if archive else ()
+
+
 @rule
 async def find_system_libraries(
     request: AvailableSystemLibrariesRequest,

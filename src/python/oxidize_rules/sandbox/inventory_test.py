@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List
+
+from oxidize_rules.sandbox.facts import new_part
+from oxidize_rules.sandbox.inventory import encode, make_inventory, read_facts
+from oxidize_rules.sandbox.link_map import LinkMap
+
+ADDRESS = "app:bin"
+FACTS: List[Dict[str, Any]] = [
+    new_part("interpreter:cpython", "CPython", objects=["build/*.o"], license="Python-2.0"),
+    new_part("vendored:expat", "expat", objects=["build/Modules/expat/*.o"]),
+    new_part("vendored:siphash", "SipHash", objects=["build/Python/pyhash.o"], mixed=True),
+    new_part("vendored:absent", "absent", objects=["build/Modules/_absent/*.o"]),
+    new_part(
+        "library:openssl", "OpenSSL", archives=["build/lib/libcrypto.a", "build/lib/libssl.a"]
+    ),
+    new_part("library:zlib", "zlib", archives=["build/lib/libz.a"]),
+    new_part("library:sqlite", "SQLite", archives=["build/lib/libsqlite3.a"]),
+    new_part("library:gcc-runtime", "gcc", component="library:gcc", drop="do without"),
+    new_part("libc:musl", "musl", archives=["sysroot/lib/libc.a"], objects=["sysroot/lib/*.o"]),
+    new_part("runtime:oxidize_rules", "oxidize_rules", objects=["runtime/*.o"]),
+]
+EXTENSIONS = {
+    "_hashlib": (["build/Modules/_hashopenssl.o"], ["build/lib/libcrypto.a"], True),
+    "_ssl": (["build/Modules/_ssl.o"], ["build/lib/libssl.a", "build/lib/libcrypto.a"], True),
+    "pyexpat": (["build/Modules/pyexpat.o", "build/Modules/expat/xmltok.o"], [], True),
+    "zlib": (["build/Modules/zlibmodule.o"], ["build/lib/libz.a"], False),
+}
+FILES = {
+    "__dist/build/Modules/_ssl.o": 5,
+    "__dist/build/Modules/expat/xmltok.o": 70,
+    "__dist/build/Python/pyhash.o": 7,
+    "__dist/build/lib/libcrypto.a": 1000,
+    "__dist/build/lib/libssl.a": 100,
+    "__dist/build/lib/libz.a": 20,
+    "__sysroot/lib/libc.a": 400,
+    "__sysroot/lib/Scrt1.o": 4,
+    "runtime/main.o": 9,
+}
+
+
+def inventory(
+    files: Dict[str, int],
+    components: List[List[Any]],
+    more: List[Dict[str, Any]],
+    **request: Any,
+) -> Dict[str, Any]:
+    made = make_inventory(
+        {
+            "subject": {"address": ADDRESS, "name": "bin"},
+            "prefixes": [["__dist/", ""], ["__sysroot/", "sysroot/"]],
+            "components": components,
+            "extensions": {
+                name: {"objects": one[0], "archives": one[1], "droppable": one[2]}
+                for name, one in EXTENSIONS.items()
+            },
+            "decompresses": None,
+            **request,
+        },
+        [*FACTS, *more],
+        LinkMap({(path, ""): size for path, size in files.items()}),
+    )
+    assert made["format"] == 1
+    assert json.loads(encode(made)) == made
+    ids = [part["id"] for part in made["parts"]]
+    assert ids == sorted(set(ids))
+    return {**made, "by_id": {part["id"]: part for part in made["parts"]}}
+
+
+def test_what_the_link_took_and_nothing_else() -> None:
+    made = inventory(FILES, [], [])
+    assert list(made["by_id"]) == [
+        *("interpreter:cpython", "libc:musl", "library:openssl", "library:zlib"),
+        *("runtime:oxidize_rules", "vendored:expat", "vendored:siphash"),
+    ]
+    assert made["extensions"] == {
+        "_hashlib": ["library:openssl"],
+        "_ssl": ["library:openssl"],
+        "pyexpat": ["vendored:expat"],
+        "zlib": ["library:zlib"],
+    }
+    interpreter = made["by_id"]["interpreter:cpython"]
+    assert interpreter["depends_on"] == [
+        *("libc:musl", "library:openssl", "library:zlib", "vendored:expat", "vendored:siphash")
+    ]
+    assert not {"archives", "objects", "component", "mixed"} & interpreter.keys()
+
+
+def test_sizes() -> None:
+    made = inventory({**FILES, "c/stdlib.o": 10_000}, [["stdlib", "c/stdlib.o", []]], [])
+    sizes = {one: part["size"] for one, part in made["by_id"].items()}
+    assert sizes == {
+        "interpreter:cpython": 5 + 7 + 10_000,
+        "libc:musl": 404,
+        "library:openssl": 1100,
+        "library:zlib": 20,
+        "runtime:oxidize_rules": 9,
+        "vendored:expat": 70,
+        "vendored:siphash": None,
+    }
+
+
+def test_why_and_how_to_be_without() -> None:
+    parts = inventory(FILES, [], [])["by_id"]
+    assert parts["library:openssl"]["why"] == [ADDRESS, "extension `_hashlib`", "libcrypto.a"]
+    assert parts["library:openssl"]["drop"] == "name `_hashlib`, `_ssl` in `exclude_extensions`"
+    assert parts["vendored:expat"]["why"] == [ADDRESS, "extension `pyexpat`", "xmltok.o"]
+    # An extension that no executable can be without, and code of the interpreter's core.
+    assert parts["library:zlib"]["drop"] is None
+    assert (parts["vendored:siphash"]["why"], parts["vendored:siphash"]["drop"]) == (
+        [ADDRESS],
+        None,
+    )
+
+
+def test_what_the_executable_decompresses_itself_with_cannot_be_dropped_by_extensions() -> None:
+    made = inventory(FILES, [], [], decompresses="build/lib/libz.a", extensions={})
+    assert made["by_id"]["library:zlib"]["why"][1:] == [
+        "the executable's own decompression",
+        "libz.a",
+    ]
+
+
+def test_a_hint_of_the_facts_stands_beside() -> None:
+    facts = new_part("library:readline", "readline", archives=["r.a"], drop="use libedit")
+    extension = {"objects": [], "archives": ["r.a"], "droppable": True}
+    made = inventory({"r.a": 1}, [], [facts], extensions={"readline": extension})
+    found = made["by_id"]["library:readline"]
+    assert found["drop"] == "name `readline` in `exclude_extensions`, or use libedit"
+
+
+def test_wheels_and_the_chain_between_them() -> None:
+    components = [
+        ["image", "c/0.o", []],
+        ["wheel:Top-1.0", "c/1.o", []],
+        ["wheel:mid-2.0", "c/2.o", []],
+        ["wheel:silent_one-3.0", "c/3.o", []],
+        ["folder:app", "c/4.o", []],
+        ["library:gcc", "c/5.o", []],
+        ["field:native_libraries", "c/6.o", []],
+    ]
+    facts = [
+        new_part(
+            "wheel:top", "Top", component="wheel:Top-1.0", depends_on=["wheel:mid", "wheel:no"]
+        ),
+        new_part("wheel:mid", "mid", component="wheel:mid-2.0", depends_on=["bundled:mid/libx"]),
+        new_part("bundled:mid/libx", "libx", component="wheel:mid-2.0", size=30),
+        new_part("wheel:gone", "gone", component="wheel:gone-1.0"),
+    ]
+    files = {f"c/{number}.o": 100 + number for number in range(7)}
+    made = inventory(files, components, facts)
+    parts = made["by_id"]
+    assert list(parts) == [
+        *("bundled:mid/libx", "bundled:native_libraries", "first-party:app:bin"),
+        *("library:gcc-runtime", "wheel:mid", "wheel:silent-one", "wheel:top"),
+    ]
+    assert parts["wheel:top"]["depends_on"] == ["wheel:mid"]
+    assert parts["bundled:mid/libx"]["why"] == [ADDRESS, "top", "mid", "mid/libx"]
+    assert parts["wheel:mid"]["drop"] == "take `top` out of the requirements"
+    assert (parts["wheel:mid"]["size"], parts["bundled:mid/libx"]["size"]) == (72, 30)
+    # A wheel without facts is there nevertheless.
+    assert (parts["wheel:silent-one"]["version"], parts["wheel:silent-one"]["license"]) == (
+        "3.0",
+        None,
+    )
+    assert parts["first-party:app:bin"]["size"] == 104
+    assert parts["first-party:app:bin"]["depends_on"] == ["wheel:silent-one", "wheel:top"]
+    assert parts["library:gcc-runtime"]["drop"] == "do without"
+    assert parts["bundled:native_libraries"]["license"] is None
+
+
+def test_a_library_made_from_an_archive_is_that_library() -> None:
+    components = [["library:libz.so.1", "c/1.o", ["build/lib/libz.a"]]]
+    parts = inventory({"c/1.o": 60}, components, [], extensions={})["by_id"]
+    assert list(parts) == ["library:zlib"]
+    assert parts["library:zlib"]["size"] == 60
+    assert parts["library:zlib"]["why"][1] == "the native libraries of wheels need `libz.so.1`"
+
+
+def test_what_nobody_knows_is_seen() -> None:
+    parts = inventory({**FILES, "vendor/libmystery.a": 3}, [], [])["by_id"]
+    assert (parts["library:mystery"]["license"], parts["library:mystery"]["size"]) == (None, 3)
+
+
+def test_two_facts_about_one_part(tmp_path: Path) -> None:
+    for name, license in (("a", "MIT"), ("b", "GPL-3.0-only")):
+        facts = {"parts": [new_part("library:x", "x", license=license)]}
+        (tmp_path / name).write_text(json.dumps(facts))
+    (found,) = read_facts([str(tmp_path / "a"), str(tmp_path / "b")])
+    assert found["license"] == "MIT"

@@ -1,0 +1,62 @@
+"""Reads lld's link map: which objects and archive members are in a linked file, and how large.
+
+The map (`--Map`) is a table with a line for each output section, below it one for each input
+section that was kept, and below these the symbols; columns are told apart by their indentation:
+
+         VMA   LMA  Size Align Out     In      Symbol
+         270   270   100     8 .text
+         270   270    80     8         lib/libz.a(adler32.o):(.text.adler32)
+         270   270     0     1                 adler32
+
+What `--gc-sections` has thrown away is not in it. What lld makes itself stands under `<internal>`,
+also strings and constants that it has merged, whose origin can no longer be told.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Where names begin: those of output sections, of input sections, of symbols.
+_OUTPUT_AT, _INPUT_AT = 49, 57
+_SPACE = 32
+_INTERNAL = b"<internal>"
+_MEMBER = re.compile(r"(.+\.a)\(([^()]+)\)")
+# Output sections that have no content in the file.
+_EMPTY = re.compile(rb"\.t?bss(\..*)?|\.relro_padding")
+
+
+class LinkMap:
+    """`sizes`: of each (file, archive member or ""), its bytes in the linked file."""
+
+    def __init__(self, sizes: dict[tuple[str, str], int]) -> None:
+        self.sizes = sizes
+        self.files: dict[str, int] = {}
+        for (file, _), size in sizes.items():
+            self.files[file] = self.files.get(file, 0) + size
+
+
+def parse(content: bytes) -> LinkMap:
+    """The map of what is loaded: sections without an address (`.comment`) do not count.
+
+    Raises ValueError for what is no map of lld.
+    """
+    if not content.lstrip().startswith(b"VMA "):
+        raise ValueError("this is no link map of lld")
+    raw: dict[bytes, int] = {}
+    empty = False
+    for line in content.split(b"\n"):
+        if line[_OUTPUT_AT : _OUTPUT_AT + 1] > b" ":
+            empty = _EMPTY.fullmatch(line, _OUTPUT_AT) is not None
+        elif b":(" in line and not line[_OUTPUT_AT:_INPUT_AT].strip() and line[_INPUT_AT] != _SPACE:
+            address, _, size = line[:_OUTPUT_AT].split()[:3]
+            if address != b"0":
+                file = line[_INPUT_AT : line.rindex(b":(")]
+                raw[file] = raw.get(file, 0) + (0 if empty else int(size, 16))
+    raw.pop(_INTERNAL, None)
+    return LinkMap({_name(file.decode()): size for file, size in raw.items()})
+
+
+def _name(text: str) -> tuple[str, str]:
+    """`lib/libz.a(adler32.o)` is a member; a path alone is a file."""
+    match = _MEMBER.fullmatch(text)
+    return (match.group(1), match.group(2)) if match else (text, "")
