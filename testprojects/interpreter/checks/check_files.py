@@ -213,7 +213,7 @@ class Folders(unittest.TestCase):
             self.assertEqual(os.listdir(), os.listdir(folder))
             self.assertEqual(os.listdir(f"../../..{before}"), os.listdir(before))
             with self.assertRaises(OSError) as caught:
-                open("new", "w")
+                os.open("new", os.O_WRONLY | os.O_CREAT)
             self.assertEqual(caught.exception.errno, errno.EROFS)
             os.chdir("json")
             self.assertEqual(os.getcwd(), f"{folder}/json")

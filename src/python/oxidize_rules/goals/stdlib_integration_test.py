@@ -57,7 +57,7 @@ DIFFERENCES: Tuple[Difference, ...] = (
         ("test_cmd_line",),
         r".*\.test_(relativedir_bug46421|pythonmalloc|xdev)",
         "3 tests",
-        "One starts a process in a folder of the standard library; two ask for the name of the allocator, "
+        "One starts a process in a folder of the standard library; two ask for the allocator's name, "
         "which is mimalloc",
     ),
     Difference(
