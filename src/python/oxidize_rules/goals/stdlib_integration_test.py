@@ -57,8 +57,8 @@ DIFFERENCES: Tuple[Difference, ...] = (
         ("test_cmd_line",),
         r".*\.test_(relativedir_bug46421|pythonmalloc|xdev)",
         "3 tests",
-        "One starts a process in a folder of the standard library; two ask for the allocator's name, "
-        "which is mimalloc",
+        "One starts a process in a folder of the standard library; two ask for the name of the "
+        "allocator, which is mimalloc",
     ),
     Difference(
         ("test_ctypes",),
