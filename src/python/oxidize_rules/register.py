@@ -25,6 +25,7 @@ from oxidize_rules import (  # noqa: E402 - the check above must come first
     target_type_rules,
 )
 from oxidize_rules.goals import (  # noqa: E402
+    describe_distribution,
     package_binary,
     package_distribution,
     run_binary,
@@ -61,6 +62,7 @@ from oxidize_rules.util_rules import (  # noqa: E402
 _RULES = (
     component,
     cxx_library,
+    describe_distribution,
     distribution,
     distribution_build,
     distribution_facts,

@@ -1,7 +1,8 @@
-"""`oxidize-update-distributions` in a project that uses the plugin, by the real `pants`."""
+"""The goals about distributions in a project that uses the plugin, by the real `pants`."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Iterator
@@ -177,3 +178,80 @@ def test_no_targets(project: Project) -> None:
     assert outcome.returncode == 1
     assert "found none of 1 has a `url`" in " ".join(outcome.log.split())
     assert Path(project.root / "archives/BUILD").read_text().count("source=") == 1
+
+
+# -----------------------------------------------------------------------------------------------
+# oxidize-distribution
+# -----------------------------------------------------------------------------------------------
+
+DESCRIBE = "oxidize-distribution"
+
+
+def advisory(name: str, fixed: str) -> str:
+    """About every version before `fixed`."""
+    events = [{"introduced": "0"}, {"fixed": fixed}]
+    ranges = [{"type": "SEMVER", "events": events}]
+    affected = [{"package": {"ecosystem": "OSS-Fuzz", "name": name}, "ranges": ranges}]
+    return json.dumps({"id": f"TEST-{name}", "summary": "For a test.", "affected": affected})
+
+
+def test_a_distribution_with_advisories(project: Project) -> None:
+    project.write("advisories/a/openssl.json", advisory("openssl", "3.0.1"))
+    fine = project.good(DESCRIBE, "--advisories=advisories/**/*.json", "archives:good")
+    lines = [" ".join(line.split()) for line in fine.stdout.splitlines()]
+    assert "target triple x86_64-unknown-linux-musl" in lines
+    assert "executables need nothing (musl, static)" in lines
+    (openssl,) = (line for line in lines if line.startswith("library:openssl "))
+    assert re.fullmatch(r"library:openssl 3\.\d+\.\d+ Apache-2\.0", openssl)
+    assert "_ssl kept openssl Apache-2.0" in lines
+    assert lines[-2:] == ["advisories read: 1", "archives:good: 0 known vulnerabilities"]
+
+    project.write("advisories/a/sqlite.json", advisory("libsqlite3", "99"))
+    options = ("--advisories=advisories/**/*.json", "--format=json")
+    found = project.run(DESCRIBE, *options, "--extension-filter=no-libraries", "archives:good")
+    assert found.returncode == 1, found.log
+    (one,) = json.loads(found.stdout)["distributions"]
+    assert [row["advisory"] for row in one["findings"]] == ["TEST-libsqlite3"]
+    extensions = {row["name"]: row for row in one["extensions"]}
+    assert (extensions["_ssl"]["kept"], extensions["_json"]["kept"]) == (False, True)
+    assert extensions["_ssl"]["why"].startswith("it links crypto")
+    components = {row["id"]: row for row in one["components"]}
+    assert components["library:openssl"]["kept"] is False
+    assert components["interpreter:cpython"]["version"] == one["python_version"]
+    # The second time, nothing has to be done for it.
+    again = project.run(DESCRIBE, *options, "--extension-filter=no-libraries", "archives:good")
+    assert (again.stdout, again.processes) == (found.stdout, [])
+
+
+def test_the_same_archive_twice(project: Project) -> None:
+    project.write(
+        "archives/BUILD",
+        'python_distribution_archive(name="good", source="good.tar.zst")\n'
+        'python_distribution_archive(name="same", source="good.tar.zst")\n',
+    )
+    compared = project.good(DESCRIBE, "archives:")
+    lines = compared.stdout.splitlines()
+    assert lines[0].split() == ["archives:good", "archives:same"]
+    assert re.fullmatch(r"  \d+ are the same in all", lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--advisories=nothing/*.json", "the option `--advisories` of oxidize-distribution"),
+        ("--advisories=/etc/osv.json", "expected a path below the build root"),
+        ("--advisories=archives/BUILD", "the file archives/BUILD is not JSON"),
+    ],
+)
+def test_bad_advisories(project: Project, option: str, message: str) -> None:
+    outcome = project.run(DESCRIBE, option, "archives:good")
+    assert (outcome.returncode, outcome.stdout) == (1, "")
+    assert message in " ".join(outcome.log.split())
+    assert "Traceback" not in outcome.log
+
+
+def test_no_distribution(project: Project) -> None:
+    project.write("app/BUILD", 'target(name="x")\n')
+    outcome = project.run(DESCRIBE, "app:x")
+    assert outcome.returncode == 1
+    assert "found no `python_distribution_archive` target" in " ".join(outcome.log.split())
