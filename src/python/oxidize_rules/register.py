@@ -55,6 +55,7 @@ from oxidize_rules.util_rules import (  # noqa: E402
     static_library,
     sysroot,
     tools_pex,
+    wheel_facts,
     wheels,
     zig,
 )
@@ -90,6 +91,7 @@ _RULES = (
     tools_pex,
     trace_binary,
     update_distributions,
+    wheel_facts,
     wheels,
     zig,
 )

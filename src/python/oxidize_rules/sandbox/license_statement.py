@@ -25,12 +25,16 @@ from oxidize_rules.sandbox.license_expressions import (
     references,
 )
 from oxidize_rules.sandbox.license_names import CLASSIFIERS, DEFAULTS, NAMES, SAYINGS, UNLISTED
-from oxidize_rules.sandbox.license_texts import recognize
+from oxidize_rules.sandbox.license_texts import recognize, words
 from oxidize_rules.sandbox.licenses import parse
 
 _CLASSIFIER = "License :: "
 # A field of more than this many characters or lines is a text, and no name.
 _NAME_LENGTH, _NAME_LINES = 150, 2
+
+# What the licence file of a project under several says: "... under the terms of *either* of the
+# licenses found in LICENSE.APACHE or LICENSE.BSD."
+_CHOICE = "under the terms of either of the licenses found in"
 
 _TOKEN = re.compile(r"[a-z]+|[0-9]+(?:\.[0-9]+)*|\+")
 _VERSION_MARK = re.compile(r"\bv(?:ersion|er)?\.?\s*(?=[0-9])|(?<=[a-z])v\.?\s*(?=[0-9])")
@@ -120,6 +124,13 @@ def state(name: str, metadata: Message, files: Iterable[Tuple[str, str]]) -> Sta
 def state_of_texts(name: str, files: Iterable[Tuple[str, str]]) -> Statement:
     """What nothing but licence files tell."""
     return _Case(name, Message(), sorted(files)).state()
+
+
+def state_of_name(name: str, said: str) -> Statement:
+    """What one word of a SBOM says: an expression, or a licence's name. `name` is the project's."""
+    metadata = Message()
+    metadata["License-Expression"] = " ".join(said.split())
+    return _Case(name, metadata, ()).state()
 
 
 class _Case:
@@ -282,23 +293,47 @@ class _Case:
     def _from_files(self) -> Statement:
         if not self.files:
             return Statement(None, "", {})
-        licenses = list(dict.fromkeys(self.in_files))
-        if any(one[0].startswith("LGPL-3.0") for one in licenses):
-            # LGPL 3 is GPL 3 with more permissions: it comes with the text of both.
-            licenses = [one for one in licenses if one != ("GPL-3.0-only", "GPL-3.0-or-later")]
-        parts = [one[0] for one in licenses]
-        known = [file for file, found in self.recognized if found.licenses]
-        unknown = []
-        for (file, text), (_, found) in zip(self.files, self.recognized):
-            if text.strip() and _tells(file) and (not found.licenses or found.says_more):
-                parts.append(self._text(text))
-                unknown.append(file)
+        choosing = next(((file, text) for file, text in self.files if _chooses(text)), None)
+        if choosing:
+            parts, known, unknown = self._by_file(choosing[0])
+            named = all(file.rpartition("/")[2] in choosing[1] for file in known)
+            if len(parts) > 1 and named and not unknown:
+                return self._result(
+                    normalize(" OR ".join(f"({one})" for one in parts)),
+                    f"recognised from its licence files {_names(known)}, of which "
+                    f"`{choosing[0]}` lets one choose",
+                )
+        parts, known, unknown = self._by_file(None)
         origins = []
         if known:
             origins.append(f"recognised from its licence file{_s(known)} {_names(known)}")
         if unknown:
             origins.append(f"{_names(unknown)}, with a text that is no well-known licence's")
         return self._result(all_of(parts), "; ".join(origins))
+
+    def _by_file(self, choosing: Optional[str]) -> Tuple[List[str], List[str], List[str]]:
+        """Expressions; files with well-known texts; files with others. Without `choosing`."""
+        licenses: List[Tuple[str, ...]] = []
+        refs: List[str] = []
+        known, unknown = [], []
+        for (file, text), (_, found) in zip(self.files, self.recognized):
+            if file == choosing:
+                continue
+            licenses += found.licenses
+            if found.licenses:
+                known.append(file)
+            if text.strip() and _tells(file) and (not found.licenses or found.says_more):
+                refs.append(self._text(text))
+                unknown.append(file)
+        if any(one[0].startswith("LGPL-3.0") for one in licenses):
+            # LGPL 3 is GPL 3 with more permissions: it comes with the text of both.
+            licenses = [one for one in licenses if one != ("GPL-3.0-only", "GPL-3.0-or-later")]
+        return [*dict.fromkeys(one[0] for one in licenses), *refs], known, unknown
+
+
+def _chooses(text: str) -> bool:
+    """Whether a licence file says no more than that one may choose between the others."""
+    return _CHOICE in words(text) and not recognize(text).licenses
 
 
 def _tells(file: str) -> bool:

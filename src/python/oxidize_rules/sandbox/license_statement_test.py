@@ -242,6 +242,26 @@ def test_licence_files_where_the_metadata_says_nothing() -> None:
     assert notice.expression == "GPL-3.0-or-later"
 
 
+def test_a_licence_file_that_lets_one_choose() -> None:
+    # As in packaging and outcome.
+    choice = (
+        "This software is made available under the terms of *either* of the licenses\n"
+        "found in LICENSE.APACHE or LICENSE.MIT."
+    )
+    files = [("LICENSE", choice), ("LICENSE.APACHE", APACHE_2_HEADER), ("LICENSE.MIT", MIT)]
+    found = state_of_texts("thing", files)
+    assert found.expression == "Apache-2.0 OR MIT"
+    assert found.origin == (
+        "recognised from its licence files `LICENSE.APACHE`, `LICENSE.MIT`, of which `LICENSE` "
+        "lets one choose"
+    )
+    # What it does not name is not to be chosen.
+    more = str(state_of_texts("thing", [*files, ("COPYING", BSD_3)]).expression)
+    assert " OR " not in more
+    assert "BSD-3-Clause" in more
+    assert " OR " not in str(state_of_texts("thing", files[:2]).expression)
+
+
 def test_statements_that_nobody_has_heard_of() -> None:
     found = stated("", ["OSI Approved :: Frobnication License", "Other/Proprietary License"])
     assert len(found.extracted) == 2

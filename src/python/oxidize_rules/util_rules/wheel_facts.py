@@ -1,0 +1,87 @@
+"""The facts of a wheel, which all executables share that contain it (sandbox/wheel_facts.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterable, Optional
+
+from pants.engine.fs import RemovePrefix
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from oxidize_rules.compat import (
+    collect_rules,
+    execute_process,
+    implicitly,
+    remove_prefix,
+    rule,
+)
+from oxidize_rules.util_rules.facts import Facts
+from oxidize_rules.util_rules.sandbox_program import raise_on_failure
+from oxidize_rules.util_rules.tools_pex import REPORTS, prepare_tool_process, sandbox_tool
+from oxidize_rules.util_rules.wheels import Sdist, Wheel
+
+# Modules of `oxidize_rules.sandbox` that make up the program, beside its own.
+_PROGRAM = (
+    *("bundled_libraries", "facts", "known_libraries", "license_expressions", "license_names"),
+    *("license_statement", "license_texts", "licenses", "tree", "wheel", "wheel_sboms"),
+)
+_WHEEL = "__wheel"
+_SOURCE = "__source"
+_OUTPUT = "facts"
+
+
+@dataclass(frozen=True)
+class WheelFactsRequest:
+    """`component` is the wheel's in the image. `source`: the archive that it was built from.
+
+    `first_party`: the address of the `python_distribution` that it is, else None.
+    """
+
+    where: str
+    wheel: Wheel
+    component: str
+    python_version: str
+    target_triple: str
+    source: Optional[Sdist] = None
+    first_party: Optional[str] = None
+
+
+@rule(desc="Find out what a wheel consists of", level=LogLevel.DEBUG)
+async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
+    inputs = {_WHEEL: request.wheel.digest}
+    args = []
+    if request.first_party:
+        args = [f"--first-party={request.first_party}"]
+    elif request.source:
+        inputs[_SOURCE] = request.source.digest
+        args = [f"--source={_SOURCE}/{request.source.filename}"]
+    # What only the minor version decides is the same for all of its patch releases.
+    minor = ".".join(request.python_version.split(".")[:2])
+    process = await prepare_tool_process(
+        sandbox_tool(
+            "wheel_facts",
+            f"{_WHEEL}/{request.wheel.filename}",
+            _OUTPUT,
+            f"--component={request.component}",
+            f"--python-version={minor}",
+            f"--machine={request.target_triple.split('-')[0]}",
+            *args,
+            programs=_PROGRAM,
+            environment=REPORTS,
+            description=f"Find out what {request.wheel.filename} consists of",
+            immutable_input_digests=FrozenDict(inputs),
+            output_directories=(_OUTPUT,),
+            level=LogLevel.DEBUG,
+        ),
+        **implicitly(),
+    )
+    result = await execute_process(process, **implicitly())
+    raise_on_failure(
+        result, where=request.where, doing=f"find out what {request.wheel.filename} consists of"
+    )
+    return Facts(await remove_prefix(RemovePrefix(result.output_digest, _OUTPUT)))
+
+
+def rules() -> Iterable[Any]:
+    return collect_rules()
