@@ -51,7 +51,8 @@ OF_EVERY = ("compiler-runtime:compiler-rt", "interpreter:cpython", "runtime:oxid
 TOLERANCE = 0.1
 
 SAY = """
-import curses, decimal, importlib.metadata, json, platform, pyexpat, readline, re, sqlite3, ssl, zlib
+import curses, decimal, importlib.metadata, json, platform, re
+import pyexpat, readline, sqlite3, ssl, zlib
 print(json.dumps({
     "interpreter:cpython": platform.python_version(),
     "library:openssl": ssl.OPENSSL_VERSION.split()[1],
