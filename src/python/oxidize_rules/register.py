@@ -20,6 +20,7 @@ if (PANTS_SEMVER.major, PANTS_SEMVER.minor) < _OLDEST:
 from oxidize_rules import (  # noqa: E402 - the check above must come first
     binary_targets,
     distribution_targets,
+    license_targets,
     native_targets,
     subsystem,
     target_type_rules,
@@ -28,6 +29,7 @@ from oxidize_rules.goals import (  # noqa: E402
     describe_distribution,
     package_binary,
     package_distribution,
+    package_license_report,
     run_binary,
     trace_binary,
     update_distributions,
@@ -78,6 +80,7 @@ _RULES = (
     link,
     package_binary,
     package_distribution,
+    package_license_report,
     run_binary,
     runtime,
     runtime_facts,
@@ -105,5 +108,6 @@ def target_types() -> Iterable[Type[Target]]:
     return [
         *binary_targets.target_types(),
         *distribution_targets.target_types(),
+        *license_targets.target_types(),
         *native_targets.target_types(),
     ]

@@ -16,8 +16,8 @@ from oxidize_rules.util_rules.executable import ExecutableRequest, build_executa
 from oxidize_rules.util_rules.link import debug_filename
 
 
-@rule(desc="Package an `oxidized_binary` target", level=LogLevel.DEBUG)
-async def package_oxidized_binary(field_set: OxidizedBinaryFieldSet) -> BuiltPackage:
+def executable_path(field_set: OxidizedBinaryFieldSet) -> str:
+    """Where the executable is written, relative to `dist/`. Raises InvalidFieldException."""
     output_path = field_set.output_path.value_or_default(file_ending=None)
     normal = os.path.normpath(output_path)
     if os.path.isabs(normal) or normal.startswith("..") or normal == ".":
@@ -28,6 +28,12 @@ async def package_oxidized_binary(field_set: OxidizedBinaryFieldSet) -> BuiltPac
             expected="it must be a file's path below `dist/`",
             remedy="write a relative path without `..`",
         )
+    return normal
+
+
+@rule(desc="Package an `oxidized_binary` target", level=LogLevel.DEBUG)
+async def package_oxidized_binary(field_set: OxidizedBinaryFieldSet) -> BuiltPackage:
+    normal = executable_path(field_set)
     folder, filename = os.path.split(normal)
     executable = await build_executable(ExecutableRequest(field_set, filename), **implicitly())
     files = [executable.digest, *([executable.debug] if executable.debug else [])]
