@@ -141,8 +141,8 @@ class AllowField(_LicensePatternsField):
         The licences that parts of the executable may have; with it, all others break the policy.
 
         SPDX identifiers, in which `*` and `?` stand for other characters, such as
-        `allow=["MIT", "BSD-*", "PSF-2.0"]`. Of `A OR B` one has to be allowed, of `A AND B` both; an
-        exception (`WITH`) only permits more. `"permissive"` stands for all that are known to be,
+        `allow=["MIT", "BSD-*", "PSF-2.0"]`. Of `A OR B` one has to be allowed, of `A AND B` both.
+        An exception (`WITH`) only permits more. `"permissive"` stands for all that are known to be,
         `"copyleft"` for all that are known to be copyleft.
         """
     )
