@@ -24,7 +24,7 @@ def test_the_formats_are_those_that_are_written() -> None:
     assert set(REPORT_FORMATS) == set(FORMATS)
     assert set(ReportFormatsField(None, ADDRESS).value or ()) <= set(FORMATS)
     for name in FORMATS:
-        assert f"`{name}`" in ReportFormatsField.help
+        assert f"`{name}`" in str(ReportFormatsField.help)
 
 
 def test_values() -> None:

@@ -104,7 +104,9 @@ async def package_license_report(field_set: PackageLicenseReportFieldSet) -> Bui
         )
     origin = f"the `{field.alias}` field of the target {where}"
     addresses = await resolve_unparsed_address_inputs(
-        UnparsedAddressInputs([field.value], owning_address=where, description_of_origin=origin),
+        UnparsedAddressInputs(
+            [str(field.value)], owning_address=where, description_of_origin=origin
+        ),
         **implicitly(),
     )
     wrapped = await resolve_target(
