@@ -49,6 +49,7 @@ from oxidize_rules.util_rules.component import (
 from oxidize_rules.util_rules.compression import archive_to_decompress
 from oxidize_rules.util_rules.content import ContentRequest, filter_content
 from oxidize_rules.util_rules.distribution import (
+    PythonDistribution,
     PythonDistributionRequest,
     load_python_distribution,
 )
@@ -78,7 +79,12 @@ from oxidize_rules.util_rules.native_libraries import (
 )
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
 from oxidize_rules.util_rules.sdist import BuildWheelRequest, build_wheel
-from oxidize_rules.util_rules.wheels import Wheel, WheelsRequest, resolve_wheels
+from oxidize_rules.util_rules.wheel_facts import (
+    WheelFactsRequest,
+    WheelsFactsRequest,
+    find_facts_of_wheels,
+)
+from oxidize_rules.util_rules.wheels import Sdist, Wheel, WheelsRequest, resolve_wheels
 
 
 @dataclass(frozen=True)
@@ -192,6 +198,26 @@ def _sources(fields: OxidizedBinaryFieldSet) -> bool:
     return bool(fields.include_sources.value)
 
 
+def wheel_facts_request(
+    fields: OxidizedBinaryFieldSet,
+    distribution: PythonDistribution,
+    wheel: Wheel,
+    source: Optional[Sdist],
+    first_party: Iterable[Sdist],
+) -> WheelFactsRequest:
+    """`source`: what the wheel was built from; that can be one of the `first_party` ones."""
+    own = source is not None and source in tuple(first_party)
+    return WheelFactsRequest(
+        where=str(fields.address),
+        wheel=wheel,
+        component=f"wheel:{wheel.name}",
+        python_version=distribution.python_version,
+        target_triple=distribution.target_triple,
+        source=None if own else source,
+        first_party=source.project if source is not None and own else None,
+    )
+
+
 @dataclass(frozen=True)
 class ExecutableRequest:
     """`filename` is the executable's own name."""
@@ -293,6 +319,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
         build_wheel(BuildWheelRequest(fields.address, chosen.address, floor, sdist), **implicitly())
         for sdist in (*wheels.sdists, *own.sdists)
     )
+    sources_of = dict(zip(built, (*wheels.sdists, *own.sdists)))
     third_party = tuple(sorted((*wheels.wheels, *built), key=lambda wheel: wheel.filename))
     parts = await concurrently(
         compile_component(component, **implicitly())
@@ -352,7 +379,12 @@ async def build_executable(request: ExecutableRequest) -> Executable:
     )
     components = (*found, *native.added)
     _check_names(fields.address, components)
-    image, checked = await concurrently(
+    inside = tuple(
+        wheel
+        for wheel in third_party
+        if any(component.name == f"wheel:{wheel.name}" for component in found)
+    )
+    image, checked, wheels_facts = await concurrently(
         merge_image(
             ImageRequest(
                 fields.address,
@@ -375,6 +407,17 @@ async def build_executable(request: ExecutableRequest) -> Executable:
                 inittab.parts.extensions,
                 content.left_out(distribution.test_packages),
                 content.is_restricted(fields.include_stdlib.value),
+            ),
+            **implicitly(),
+        ),
+        find_facts_of_wheels(
+            WheelsFactsRequest(
+                tuple(
+                    wheel_facts_request(
+                        fields, distribution, wheel, sources_of.get(wheel), own.sdists
+                    )
+                    for wheel in inside
+                )
             ),
             **implicitly(),
         ),
@@ -406,6 +449,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             link_args=tuple(fields.link_args.value or ()),
             dynamic_loading=wants_loader(fields, components),
             zlib=zlib,
+            facts=wheels_facts.facts,
             name=fields.address.target_name,
         ),
         **implicitly(),
@@ -426,11 +470,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             distribution,
             json.loads(image.report),
             {**json.loads(native.report), "carried": native.carried},
-            tuple(
-                wheel
-                for wheel in third_party
-                if any(component.name == f"wheel:{wheel.name}" for component in found)
-            ),
+            inside,
             sources,
             inittab.parts.extensions,
             size,

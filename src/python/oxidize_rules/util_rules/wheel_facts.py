@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Iterable, Optional
+from typing import Any, Iterable, Optional, Tuple
 
 from pants.engine.fs import RemovePrefix
 from pants.util.frozendict import FrozenDict
@@ -11,6 +11,7 @@ from pants.util.logging import LogLevel
 
 from oxidize_rules.compat import (
     collect_rules,
+    concurrently,
     execute_process,
     implicitly,
     remove_prefix,
@@ -47,6 +48,18 @@ class WheelFactsRequest:
     first_party: Optional[str] = None
 
 
+@dataclass(frozen=True)
+class WheelsFactsRequest:
+    requests: Tuple[WheelFactsRequest, ...]
+
+
+@dataclass(frozen=True)
+class WheelsFacts:
+    """In the requests' order."""
+
+    facts: Tuple[Facts, ...]
+
+
 @rule(desc="Find out what a wheel consists of", level=LogLevel.DEBUG)
 async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
     inputs = {_WHEEL: request.wheel.digest}
@@ -81,6 +94,12 @@ async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
         result, where=request.where, doing=f"find out what {request.wheel.filename} consists of"
     )
     return Facts(await remove_prefix(RemovePrefix(result.output_digest, _OUTPUT)))
+
+
+@rule(desc="Find out what wheels consist of", level=LogLevel.DEBUG)
+async def find_facts_of_wheels(request: WheelsFactsRequest) -> WheelsFacts:
+    found = await concurrently(find_wheel_facts(one, **implicitly()) for one in request.requests)
+    return WheelsFacts(tuple(found))
 
 
 def rules() -> Iterable[Any]:
