@@ -19,9 +19,9 @@ if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
 FORMAT = 1
 FACTS_FILE = "facts.json"
 TEXTS_DIR = "texts"
-# Keys that only some parts have: whether the named objects have code of another part, too; the size
-# of a library that is bundled in a wheel, in bytes.
-OPTIONAL = ("mixed", "size")
+# Keys that only some parts have: whether the named objects have code of another part, too; of a
+# library that is bundled in a wheel, its size in bytes and its files.
+OPTIONAL = ("mixed", "size", "files")
 # In tables: a licence that SPDX has no id for; its id is made from its text.
 TEXT_ALONE = "LicenseRef"
 

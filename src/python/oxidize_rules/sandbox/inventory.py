@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
 
 FORMAT = 1
 # Of facts, what only serves to find parts.
-_FOR_MATCHING = ("archives", "objects", "component", "mixed")
+_FOR_MATCHING = ("archives", "objects", "component", "mixed", "files")
 INTERPRETER = "interpreter:cpython"
 # Components that are the standard library's; all others of a kind that facts do not know are the
 # team's own files.

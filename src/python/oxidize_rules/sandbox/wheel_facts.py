@@ -239,6 +239,7 @@ class WheelFacts:
             homepage=row.homepage if row else None,
             component=self.component,
             files=sorted(one.path for one in files),
+            size=sum(len(self.files[one.path]) for one in files),
         )
         if licensed:
             self._of_component(part, licensed)
