@@ -15,10 +15,10 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 from pathlib import Path
 
 from applications import ROOT, TRIPLES, WORK, package_one, unpack_distribution
+from measure import main
 
 # Prints the modules that could be imported, in the order of their imports.
 LIST = """
@@ -184,14 +184,6 @@ MEASURES = {
 }
 
 
-def main() -> None:
-    runs = [int(text[len("--runs=") :]) for text in sys.argv[1:] if text.startswith("--runs=")]
-    names = [text for text in sys.argv[1:] if not text.startswith("--")]
-    os.chdir(ROOT)
-    for name in names or MEASURES:
-        measure, default = MEASURES[name]
-        measure(runs[0] if runs else default)
-
-
 if __name__ == "__main__":
-    main()
+    os.chdir(ROOT)
+    main(MEASURES)

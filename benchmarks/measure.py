@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
-from typing import Mapping, Sequence
+from typing import Callable, Mapping, Sequence, Tuple
 
 
 @dataclass
@@ -89,3 +90,17 @@ def table(samples: Mapping[str, Sample], *, base: str) -> str:
             f" | {sample.peak_mib:.1f} |"
         )
     return "\n".join(lines)
+
+
+# By name: a function that takes how often it is to measure and prints what it found, and how often
+# it does that if nobody says.
+Measures = Mapping[str, Tuple[Callable[[int], None], int]]
+
+
+def main(measures: Measures) -> None:
+    """Does the measures that the command line names, or all; `--runs=N` changes how often."""
+    runs = [int(text[len("--runs=") :]) for text in sys.argv[1:] if text.startswith("--runs=")]
+    names = [text for text in sys.argv[1:] if not text.startswith("--")]
+    for name in names or measures:
+        measure, default = measures[name]
+        measure(runs[0] if runs else default)

@@ -14,10 +14,9 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 
 from applications import ROOT, find_python, package_one, prepare_environment, unpack_distribution
-from measure import interleave, table
+from measure import interleave, main, table
 
 MODULES = (
     "numpy",
@@ -125,13 +124,5 @@ MEASURES = {
 }
 
 
-def main() -> None:
-    runs = [int(text[len("--runs=") :]) for text in sys.argv[1:] if text.startswith("--runs=")]
-    names = [text for text in sys.argv[1:] if not text.startswith("--")]
-    for name in names or MEASURES:
-        measure, default = MEASURES[name]
-        measure(runs[0] if runs else default)
-
-
 if __name__ == "__main__":
-    main()
+    main(MEASURES)

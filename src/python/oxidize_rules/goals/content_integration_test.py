@@ -52,7 +52,9 @@ oxidized_binary(
     name="bare", entry_point="main.py:main", include_sources=False, bytecode_optimization=2,
     exclude=["unittest", "click.testing"], extension_filter="no-copyleft",
 )
-oxidized_binary(name="least", include_stdlib=[], extension_filter="minimal")
+oxidized_binary(
+    name="least", include_stdlib=[], extension_filter="minimal", bytecode_optimization=1,
+)
 """
 
 
@@ -187,6 +189,23 @@ def test_the_least_that_starts(copy: Project, packaged: str, tmp_path: Path) -> 
     assert failed.stderr.endswith("ZeroDivisionError: division by zero\n")
     assert "ModuleNotFoundError: No module named 'json'" in run(least, "-c", "import json").stderr
     assert "No module named 'math'" in run(least, "-c", "import math").stderr
+
+
+def test_without_assertions(copy: Project, packaged: str) -> None:
+    """Bytecode of level 1, of the same executable: as `python -O`."""
+    code = """
+import linecache, os, sys
+assert False, "not looked at"
+folder, name = os.path.split(linecache.__cached__)
+endings = {name.partition(".cpython-313")[2] for name in os.listdir(folder)}
+print(sys.flags.optimize, __debug__, endings, name)
+print(linecache.getline.__doc__.split()[0], linecache.getline.__code__.co_filename)
+"""
+    done = run(executable(copy, "least"), "-c", code)
+    assert done.stdout.splitlines() == [
+        "1 False {'.opt-1.pyc'} linecache.cpython-313.opt-1.pyc",
+        "Get /.oxidized/lib/python3.13/linecache.py",  # docstrings are there
+    ], done
 
 
 def test_without_sources_and_docstrings(copy: Project, packaged: str) -> None:

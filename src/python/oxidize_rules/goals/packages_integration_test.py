@@ -19,11 +19,10 @@ from typing import Dict, Iterator, List, Sequence
 import pytest
 
 from oxidize_rules.goals.testing_binaries import (
-    DIST_VARIABLE,
     LIBCS,
-    PACKAGE_TIMEOUT,
     REPOSITORY,
     Text,
+    package_for_each_libc,
     start,
 )
 
@@ -31,7 +30,6 @@ DOCUMENT = REPOSITORY / "docs/compatibility.md"
 WRITE_VARIABLE = "OXIDIZE_WRITE_DOCS"
 BEGIN = "<!-- Written by packages_integration_test.py; do not edit: begin -->\n"
 END = "<!-- end -->\n"
-PATH = "testprojects.packages/{libc}"
 # All checks take half a minute on one idle core.
 TIMEOUT = 1200.0
 # What the packages are, whatever the checks say: a check that is lost is to be missed.
@@ -90,22 +88,7 @@ class Found:
 @pytest.fixture(scope="session")
 def executables() -> Dict[str, Path]:
     """The executable for each C library."""
-    dist = os.environ.get(DIST_VARIABLE)
-    if not dist:
-        targets = [f"testprojects/packages:{libc}" for libc in LIBCS]
-        done = subprocess.run(
-            [str(REPOSITORY / "pants"), "--no-dynamic-ui", "package", *targets],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            timeout=PACKAGE_TIMEOUT,
-        )
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        dist = str(REPOSITORY / "dist")
-    files = {libc: Path(dist).resolve() / PATH.format(libc=libc) for libc in LIBCS}
-    for path in files.values():
-        assert path.is_file(), path
-    return files
+    return package_for_each_libc("packages")
 
 
 def run(command: Sequence[Text]) -> List[Found]:

@@ -38,6 +38,31 @@ def _key(project: str, name: str) -> str:
     return project if name == "bin" else f"{project}:{name}"
 
 
+def package_targets(*targets: str) -> Tuple[str, str]:
+    """What `./pants package` says on both streams; an AssertionError shows it if that fails."""
+    done = subprocess.run(
+        [str(REPOSITORY / "pants"), "--no-dynamic-ui", "package", *targets],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=PACKAGE_TIMEOUT,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout, done.stderr
+
+
+def package_for_each_libc(project: str) -> Dict[str, Path]:
+    """The executables of `testprojects/<project>:musl` and `:gnu`, or those of DIST_VARIABLE."""
+    dist = os.environ.get(DIST_VARIABLE)
+    if not dist:
+        package_targets(*(f"testprojects/{project}:{libc}" for libc in LIBCS))
+        dist = str(REPOSITORY / "dist")
+    files = {libc: Path(dist).resolve() / f"testprojects.{project}/{libc}" for libc in LIBCS}
+    for path in files.values():
+        assert path.is_file(), path
+    return files
+
+
 def package(projects: Sequence[str] = PROJECTS) -> Packaged:
     """Runs `./pants package` for the projects, or takes the files that DIST_VARIABLE names.
 
@@ -55,16 +80,9 @@ def package(projects: Sequence[str] = PROJECTS) -> Packaged:
         targets = [
             f"testprojects/{project}" + ("" if ":" in project else ":bin") for project in projects
         ]
-        done = subprocess.run(
-            [str(REPOSITORY / "pants"), "--no-dynamic-ui", "package", *targets],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            timeout=PACKAGE_TIMEOUT,
-        )
-        source = f"{done.stdout}\n{done.stderr}"
-        assert done.returncode == 0, source
-        for line in done.stderr.splitlines():
+        said, log = package_targets(*targets)
+        source = f"{said}\n{log}"
+        for line in log.splitlines():
             match = WROTE.search(line)
             if match:
                 files[_key(match["project"], match["name"]), match["libc"]] = (

@@ -22,7 +22,11 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 from packaging.utils import canonicalize_name
 from pants.backend.python.subsystems.repos import PythonRepos
 
-from oxidize_rules.goals.testing_binaries import DIST_VARIABLE, LIBCS, PACKAGE_TIMEOUT, REPOSITORY
+from oxidize_rules.goals.testing_binaries import (
+    REPOSITORY,
+    package_for_each_libc,
+    package_targets,
+)
 from oxidize_rules.sandbox.unpack import unpack
 from oxidize_rules.sandbox.wheel_index import Places
 
@@ -83,32 +87,14 @@ class Result:
 
 def package_executables() -> Dict[str, Path]:
     """The executable with all the packages for each C library."""
-    dist = os.environ.get(DIST_VARIABLE)
-    if not dist:
-        _pants_package(*(f"testprojects/package_tests:{libc}" for libc in LIBCS))
-        dist = str(REPOSITORY / "dist")
-    files = {libc: Path(dist).resolve() / f"testprojects.package_tests/{libc}" for libc in LIBCS}
-    for path in files.values():
-        assert path.is_file(), path
-    return files
+    return package_for_each_libc(PROJECT.name)
 
 
 def package_distribution(libc: str) -> Path:
     """The archive of the distribution that the executables are made of."""
     name = f"python3.13-{libc}"
-    _pants_package(f"toolchains:{name}")
+    package_targets(f"toolchains:{name}")
     return REPOSITORY / f"dist/toolchains/{name}.tar.zst"
-
-
-def _pants_package(*targets: str) -> None:
-    done = subprocess.run(
-        [str(REPOSITORY / "pants"), "--no-dynamic-ui", "package", *targets],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=PACKAGE_TIMEOUT,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
 def locked() -> Dict[str, Tuple[str, List[str]]]:

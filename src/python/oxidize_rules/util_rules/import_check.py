@@ -11,39 +11,26 @@ from dataclasses import dataclass
 from typing import Iterable, Optional, Tuple
 
 from pants.engine.addresses import Address
-from pants.engine.fs import AddPrefix, CreateDigest, FileContent, MergeDigests
-from pants.engine.process import Process
-from pants.util.frozendict import FrozenDict
+from pants.engine.fs import FileContent
 from pants.util.logging import LogLevel
 
-from oxidize_rules.compat import (
-    add_prefix,
-    collect_rules,
-    concurrently,
-    create_digest,
-    execute_process,
-    get_digest_contents,
-    implicitly,
-    merge_digests,
-    rule,
-)
+from oxidize_rules.compat import collect_rules, get_digest_contents, implicitly, rule
+from oxidize_rules.util_rules import component_program
 from oxidize_rules.util_rules.component import IMPORTS_FILE, Component
-from oxidize_rules.util_rules.content import Dropped
-from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
-from oxidize_rules.util_rules.inittab import LeftOutExtension
-from oxidize_rules.util_rules.sandbox_program import (
-    PROGRAMS_DIR,
-    SandboxProgramRequest,
-    prepare_sandbox_program,
-    raise_on_failure,
+from oxidize_rules.util_rules.component_program import (
+    ComponentProgramRequest,
+    ToldFiles,
+    run_component_program,
 )
+from oxidize_rules.util_rules.content import Dropped
+from oxidize_rules.util_rules.inittab import LeftOutExtension
 
 # Modules of `oxidize_rules.sandbox` that make up the program.
 _PROGRAM = (
     *("component", "content", "elf_object", "image", "import_check", "imports"),
     *("interpreter_config", "options", "settings", "tree"),
 )
-_CONTENT, _LIST, _REPORT = "content.json", "imports.txt", "report.json"
+_CONTENT, _REPORT = "content.json", "report.json"
 
 
 @dataclass(frozen=True)
@@ -72,16 +59,7 @@ class CheckedImports:
 
 @rule(desc="Check imports of what was left out", level=LogLevel.DEBUG)
 async def check_imports(request: CheckImportsRequest) -> CheckedImports:
-    program, python = await concurrently(
-        prepare_sandbox_program(SandboxProgramRequest(_PROGRAM), **implicitly()),
-        find_host_python(HostPythonRequest(request.distribution), **implicitly()),
-    )
-    folders = [f"imports/{component.symbol_id}" for component in request.components]
-    imports = await concurrently(
-        add_prefix(AddPrefix(component.imports, folder))
-        for component, folder in zip(request.components, folders)
-    )
-    told = {
+    content = {
         "entry": request.entry,
         "dropped": [[one.component, one.field, one.modules] for one in request.dropped],
         "extensions": [[one.name, one.field, one.why] for one in request.extensions],
@@ -89,39 +67,29 @@ async def check_imports(request: CheckImportsRequest) -> CheckedImports:
         "left_out": request.left_out,
         "named": request.named,
     }
-    lists = await create_digest(
-        CreateDigest(
-            [
-                FileContent(_CONTENT, json.dumps(told, sort_keys=True).encode()),
-                FileContent(
-                    _LIST, "".join(f"{folder}/{IMPORTS_FILE}\n" for folder in folders).encode()
-                ),
-            ]
-        )
-    )
-    result = await execute_process(
-        Process(
-            argv=(
-                *python.argv("import_check"),
-                *("--imports", f"@{_LIST}"),
-                *("--content", _CONTENT),
-                *("--output", _REPORT),
+    result = await run_component_program(
+        ComponentProgramRequest(
+            address=request.address,
+            distribution=request.distribution,
+            program="import_check",
+            modules=_PROGRAM,
+            told=ToldFiles(
+                "--imports",
+                "imports",
+                IMPORTS_FILE,
+                tuple((one.symbol_id, one.imports) for one in request.components),
             ),
-            env=python.env,
-            input_digest=await merge_digests(MergeDigests([*imports, lists])),
-            immutable_input_digests=FrozenDict(
-                {**python.immutable_input_digests, PROGRAMS_DIR: program.digest}
-            ),
-            output_files=(_REPORT,),
+            files=(FileContent(_CONTENT, json.dumps(content, sort_keys=True).encode()),),
+            arguments=("--content", _CONTENT, "--output", _REPORT),
+            outputs=(_REPORT,),
             description=f"Check the imports of {request.address}",
-            level=LogLevel.DEBUG,
+            doing="check its imports",
         ),
         **implicitly(),
     )
-    raise_on_failure(result, where=str(request.address), doing="check its imports")
-    (report,) = await get_digest_contents(result.output_digest)
+    (report,) = await get_digest_contents(result.digest)
     return CheckedImports(tuple(json.loads(report.content)["warnings"]))
 
 
 def rules() -> Iterable[object]:
-    return collect_rules()
+    return [*collect_rules(), *component_program.rules()]

@@ -12,54 +12,40 @@ from dataclasses import dataclass
 from typing import Dict, Iterable, Optional, Tuple
 
 from pants.engine.addresses import Address, UnparsedAddressInputs
-from pants.engine.fs import (
-    EMPTY_DIGEST,
-    AddPrefix,
-    CreateDigest,
-    FileContent,
-    FileEntry,
-    MergeDigests,
-)
-from pants.engine.process import Process
+from pants.engine.fs import EMPTY_DIGEST, CreateDigest, FileEntry
 from pants.engine.target import HydrateSourcesRequest, SourcesField, WrappedTargetRequest
-from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from oxidize_rules.binary_targets import NativeLibrariesField, invalid_field
 from oxidize_rules.compat import (
-    add_prefix,
     collect_rules,
     concurrently,
     create_digest,
-    execute_process,
     get_digest_contents,
     get_digest_entries,
     hydrate_sources,
     implicitly,
-    merge_digests,
     resolve_target,
     resolve_unparsed_address_inputs,
     rule,
 )
-from oxidize_rules.util_rules import system_libraries
+from oxidize_rules.util_rules import component_program, system_libraries
 from oxidize_rules.util_rules.component import (
     NATIVE_FILE,
     Component,
     compile_component,
     library_component,
 )
+from oxidize_rules.util_rules.component_program import (
+    ComponentProgramRequest,
+    ToldFiles,
+    run_component_program,
+)
 from oxidize_rules.util_rules.gcc_libraries import (
     GccLibraries,
     GccLibrariesRequest,
     get_gcc_libraries,
     is_enough,
-)
-from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
-from oxidize_rules.util_rules.sandbox_program import (
-    PROGRAMS_DIR,
-    SandboxProgramRequest,
-    prepare_sandbox_program,
-    raise_on_failure,
 )
 from oxidize_rules.util_rules.system_libraries import (
     AvailableSystemLibrariesRequest,
@@ -70,7 +56,6 @@ from oxidize_rules.util_rules.system_libraries import (
 
 # Modules of `oxidize_rules.sandbox` that make up the program.
 _PROGRAM = ("elf_reader", "native_file", "native_libraries", "options")
-_LIST = "native.txt"
 _REPORT = "native-report.json"
 _EMPTY_REPORT = json.dumps(
     {
@@ -181,45 +166,37 @@ async def check_native_libraries(request: NativeLibrariesRequest) -> NativeLibra
     native = [component for component in request.components if component.has_native]
     if not native:
         return NativeLibraries((), _EMPTY_REPORT)
-    program, python, available = await concurrently(
-        prepare_sandbox_program(SandboxProgramRequest(_PROGRAM), **implicitly()),
-        find_host_python(HostPythonRequest(request.distribution), **implicitly()),
-        find_system_libraries(
-            AvailableSystemLibrariesRequest(request.distribution), **implicitly()
-        ),
+    available = await find_system_libraries(
+        AvailableSystemLibrariesRequest(request.distribution), **implicitly()
     )
-    folders = [f"native/{component.symbol_id}" for component in native]
-    told = await concurrently(
-        add_prefix(AddPrefix(component.native, folder))
-        for component, folder in zip(native, folders)
-    )
-    names = "".join(f"{folder}/{NATIVE_FILE}\n" for folder in folders)
-    listed = await create_digest(CreateDigest([FileContent(_LIST, names.encode())]))
-    result = await execute_process(
-        Process(
-            argv=(
-                *python.argv("native_libraries"),
-                *("--native", f"@{_LIST}"),
+    result = await run_component_program(
+        ComponentProgramRequest(
+            address=request.address,
+            distribution=request.distribution,
+            program="native_libraries",
+            modules=_PROGRAM,
+            told=ToldFiles(
+                "--native",
+                "native",
+                NATIVE_FILE,
+                tuple((one.symbol_id, one.native) for one in native),
+            ),
+            files=(),
+            arguments=(
                 *("--triple", request.target_triple),
                 *(("--glibc-floor", request.glibc_floor) if request.glibc_floor else ()),
                 *("--loader", "yes" if request.loader else "no"),
                 *("--system", *available.sonames),
                 *("--output", _REPORT),
             ),
-            env=python.env,
-            input_digest=await merge_digests(MergeDigests([*told, listed])),
-            immutable_input_digests=FrozenDict(
-                {**python.immutable_input_digests, PROGRAMS_DIR: program.digest}
-            ),
-            output_files=(_REPORT,),
+            outputs=(_REPORT,),
             description=f"Check the native libraries of {request.address}",
-            level=LogLevel.DEBUG,
+            doing="check its native libraries",
         ),
         **implicitly(),
     )
-    raise_on_failure(result, where=str(request.address), doing="check its native libraries")
-    (report,) = await get_digest_contents(result.output_digest)
-    told_all = json.loads(report.content)
+    (report,) = await get_digest_contents(result.digest)
+    told = json.loads(report.content)
     made = await concurrently(
         make_system_library(
             SystemLibraryRequest(
@@ -227,14 +204,14 @@ async def check_native_libraries(request: NativeLibrariesRequest) -> NativeLibra
             ),
             **implicitly(),
         )
-        for soname in told_all["system"]
+        for soname in told["system"]
     )
     added = [one.component for one in made]
     gcc = GccLibraries(EMPTY_DIGEST, ())
-    if told_all["host"] and request.glibc_floor:
+    if told["host"] and request.glibc_floor:
         gcc = await get_gcc_libraries(
             GccLibrariesRequest(
-                request.target_triple, request.glibc_floor, tuple(sorted(told_all["host"]))
+                request.target_triple, request.glibc_floor, tuple(sorted(told["host"]))
             ),
             **implicitly(),
         )
@@ -251,9 +228,9 @@ async def check_native_libraries(request: NativeLibrariesRequest) -> NativeLibra
                 **implicitly(),
             )
         )
-    carried = tuple(name for name in gcc.sonames if is_enough(name, told_all["host"].get(name, ())))
+    carried = tuple(name for name in gcc.sonames if is_enough(name, told["host"].get(name, ())))
     return NativeLibraries(tuple(added), report.content.decode(), carried)
 
 
 def rules() -> Iterable[object]:
-    return [*collect_rules(), *system_libraries.rules()]
+    return [*collect_rules(), *component_program.rules(), *system_libraries.rules()]
