@@ -26,6 +26,9 @@ import posixpath
 import re
 import zipfile
 import zlib
+from contextlib import suppress
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import Parser
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
@@ -187,6 +190,7 @@ class WheelFacts:
             matching = [one for one in components if _is_same(one, files[0])]
             told.update(map(id, matching))
             found.append(self._library(stem, files, matching))
+        _share_versions(found)
         for one in self.vendored:
             matching = [component for component in components if _is_package(component, one)]
             told.update(map(id, matching))
@@ -330,13 +334,21 @@ def _is_license_file(path: str, content: bytes) -> bool:
     )
 
 
+def _field(metadata: Message, name: str) -> str:
+    """On one line. Old tools wrote names of other alphabets as mail does (RFC 2047)."""
+    value = str(metadata.get(name) or "")
+    with suppress(HeaderParseError, LookupError, ValueError):
+        value = str(make_header(decode_header(value)))
+    return " ".join(value.split())
+
+
 def _supplier(metadata: Message) -> Optional[str]:
     """The author's name, or else the maintainer's."""
     for who in ("Author", "Maintainer"):
-        name = " ".join(str(metadata.get(who) or "").split())
+        name = _field(metadata, who)
         if name and name.upper() != "UNKNOWN":
             return re.sub(r"\s*<[^<>]*@[^<>]*>", "", name) or name
-        address = " ".join(str(metadata.get(f"{who}-Email") or "").split())
+        address = _field(metadata, f"{who}-Email")
         names = [
             one.strip().strip('"') for one in re.findall(r'("[^"]*"|[^<>,]+?)\s*<[^<>]*>', address)
         ]
@@ -529,6 +541,18 @@ def _versions_within(contents: Sequence[bytes], row: Optional[Row]) -> List[str]
         return []
     found = {match for content in contents for match in re.findall(pattern, content)}
     return [match.decode() for match in found] if len(found) == 1 else []
+
+
+def _share_versions(parts: Iterable[Part]) -> None:
+    """Libraries of one project are of one release: `libssl` does not tell it, `libcrypto` does."""
+    versions: Dict[str, Set[str]] = {}
+    for part in parts:
+        if part["version"]:
+            versions.setdefault(part["name"], set()).add(part["version"])
+    for part in parts:
+        known = versions.get(part["name"], set())
+        if part["version"] is None and len(known) == 1:
+            part["version"] = next(iter(known))
 
 
 def _said(name: str) -> str:

@@ -167,6 +167,12 @@ def test_metadata_in_other_alphabets_and_none(tmp_path: Path) -> None:
     assert own["license"].startswith("LicenseRef-")
 
 
+def test_names_as_mail_writes_them(tmp_path: Path) -> None:
+    files = wheel(["Author-email: =?utf-8?q?Sebasti=C3=A1n?= <s@example.org>"])
+    assert facts(tmp_path, files).own["supplier"] == "Sebastián"
+    assert facts(tmp_path, wheel(["Author: =?nonsense?q?x?="])).own["supplier"]
+
+
 def test_first_party_and_built_wheels(tmp_path: Path) -> None:
     source = tmp_path / "source.tar"
     source.write_bytes(b"source")
@@ -191,7 +197,7 @@ def test_libraries_by_their_names(tmp_path: Path) -> None:
                 f"{LIBRARIES}/libcom_err-2abe824b.so.2.1": ELF,
                 f"{LIBRARIES}/libcom_err-55c5739a.so.3.0": ELF,
                 f"{LIBRARIES}/libcrypto-3a0647ea.so.3": ELF + b"OpenSSL 3.5.7 9 Jun 2026\0",
-                f"{LIBRARIES}/libssl-0a0647ea.so.1.1": ELF,
+                f"{LIBRARIES}/libssl-0a0647ea.so.3": ELF,
                 f"{LIBRARIES}/liblzma-de26b416.so.5.8.4": ELF,
                 f"{LIBRARIES}/liblzma-00000000.so.5.2.2": ELF,
                 f"{LIBRARIES}/libfrobnicate-de26b416.so.1": ELF,
@@ -209,7 +215,7 @@ def test_libraries_by_their_names(tmp_path: Path) -> None:
         "libcom_err.so.2": (None, "MIT"),
         "libcom_err.so.3": (None, "MIT"),
         "libcrypto": ("3.5.7", "Apache-2.0"),
-        "libssl": (None, "OpenSSL"),
+        "libssl": ("3.5.7", "Apache-2.0"),
         "liblzma.so.5.8.4": ("5.8.4", "0BSD"),
         "liblzma.so.5.2.2": ("5.2.2", None),
         "libfrobnicate": (None, None),
@@ -410,3 +416,20 @@ def test_the_table_of_libraries() -> None:
     assert (file.stem, file.numbers, file.row.name) == ("libstdc++", "6.0.30", "gcc")
     assert bundled_file("x/libstdc++.txt") is None
     assert bundled_file("x/ext.cpython-313-x86_64-linux-gnu.so") is None
+
+
+def test_licences_by_the_numbers_of_a_file() -> None:
+    from oxidize_rules.sandbox.bundled_libraries import bundled_file
+
+    found = {}
+    for name in ("libssl.so.1.1", "libssl.so.3", "libssl.so", "libpng16.so.16.58.0"):
+        file = bundled_file(f"x.libs/{name}")
+        assert file is not None
+        assert file.row is not None
+        found[name] = file.row.license_of(file.numbers)
+    assert found == {
+        "libssl.so.1.1": "OpenSSL",
+        "libssl.so.3": "Apache-2.0",
+        "libssl.so": None,
+        "libpng16.so.16.58.0": "libpng-2.0",
+    }
