@@ -27,6 +27,7 @@ from oxidize_rules import (  # noqa: E402 - the check above must come first
 )
 from oxidize_rules.goals import (  # noqa: E402
     describe_distribution,
+    find_component,
     package_binary,
     package_distribution,
     package_license_report,
@@ -71,6 +72,7 @@ _RULES = (
     distribution_facts,
     executable,
     fetch,
+    find_component,
     first_party,
     first_party_wheels,
     gcc_libraries,
