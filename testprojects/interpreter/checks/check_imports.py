@@ -53,11 +53,12 @@ class Spec(unittest.TestCase):
             path = importlib.import_module(parent).__path__ if parent else None
             ours = FINDER.find_spec(name, path)
             theirs = importlib.machinery.PathFinder.find_spec(name, path)
-            self.assertIsInstance(ours.loader, importlib.machinery.SourceFileLoader)
+            self.assertIs(type(ours.loader), importlib.machinery.SourceFileLoader)
             for field in FIELDS:
                 self.assertEqual(getattr(ours, field), getattr(theirs, field), (name, field))
             self.assertEqual(ours.loader.name, name)
             self.assertEqual(ours.loader.path, theirs.loader.path)
+            self.assertEqual(ours, theirs)
 
     def test_module_attributes(self) -> None:
         import json
@@ -259,7 +260,10 @@ class Running(unittest.TestCase):
             import sys
             assert type(sys.meta_path[0]).__module__ == "_oxidized", sys.meta_path
             import json, colorsys
-            assert type(json.__loader__).__module__ == "_oxidized"
+            assert sys.meta_path[0].find_spec("json") == json.__spec__
+            from _frozen_importlib_external import SourceFileLoader, SourceLoader
+            assert type(SourceLoader.get_code).__name__ == "builtin_function_or_method"
+            assert type(json.__loader__) is SourceFileLoader
             assert "exit" in repr(exit)
             ''')
                 assert not error, error
@@ -275,10 +279,12 @@ class Running(unittest.TestCase):
             import _interpreters as interpreters, threading
             source = '''
             import importlib, sys
+            opened = []
+            sys.addaudithook(lambda event, arguments: event == "open" and opened.append(arguments))
             names = ["email.message", "http.client", "xml.dom.minidom", "logging.config", "asyncio"]
             for name in names:
-                module = importlib.import_module(name)
-                assert type(module.__loader__).__module__ == "_oxidized", name
+                importlib.import_module(name)
+            assert not opened, opened
             import json
             assert json.loads(json.dumps([1])) == [1]
             '''
@@ -338,7 +344,7 @@ class Running(unittest.TestCase):
                     continue
                 spec = importlib.util.find_spec(one.name)
                 loader = spec and spec.loader
-                if type(loader).__module__ == "_oxidized":
+                if type(loader) is importlib.machinery.SourceFileLoader:
                     loader.get_code(one.name)
                     read += os.stat(spec.cached).st_size
             print(before, read, resident())

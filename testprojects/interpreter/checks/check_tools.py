@@ -368,7 +368,8 @@ class Running(unittest.TestCase):
 
     def test_verbose(self) -> None:
         done = python("-v", "-c", "import colorsys")
-        self.assertRegex(done.stderr, r"import 'colorsys' # <_oxidized.SourceLoader object at")
+        loader = "_frozen_importlib_external.SourceFileLoader"
+        self.assertRegex(done.stderr, rf"import 'colorsys' # <{loader} object at")
 
     def test_optimized(self) -> None:
         """-O and -OO compile what the image has no bytecode for; lines stay right."""

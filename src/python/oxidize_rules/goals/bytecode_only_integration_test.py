@@ -15,7 +15,7 @@ def test_what_is_left(packages: Packaged, libc: str) -> None:
     assert facts == {
         "file": f"{APP}/shapes.pyc",
         "cached": f"{APP}/shapes.pyc",
-        "loader": ["SourcelessLoader", "SourcelessFileLoader"],
+        "loader": ["SourcelessFileLoader", "FileLoader"],
         "source": None,
         "code": f"{APP}/shapes.py",
         "doc": "Product of both.",

@@ -75,22 +75,10 @@ DIFFERENCES: Tuple[Difference, ...] = (
         "It changes the configuration of a running interpreter, which getpath.py would complete",
     ),
     Difference(
-        ("test_import",),
-        r".*\.SubinterpImportTests\.test_(isolated_config|python_compat)",
-        "2 tests",
-        "They look for the very class `SourceFileLoader`; modules inside have a subclass of it",
-    ),
-    Difference(
         ("test_posix",),
         r".*\.test_multiple_file_actions",
         "2 tests",
         "`posix_spawn` opens `test_posix.py` in the child, where libc asks the kernel alone",
-    ),
-    Difference(
-        ("test.test_pydoc.test_pydoc",),
-        r".*\.test_importfile",
-        "1 test",
-        "It compares two specs of one module, which were made by two finders: as test_import",
     ),
     Difference(
         ("test_site",),

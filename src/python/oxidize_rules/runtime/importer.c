@@ -1,9 +1,10 @@
-/* `_oxidized`: a finder at the head of sys.meta_path, and loaders that read code from memory.
+/* `_oxidized`: a finder at the head of sys.meta_path, and code objects straight from memory.
  *
- * The loaders are importlib's own (SourceFileLoader, SourcelessFileLoader) with `get_code`
- * replaced: everything else (`get_source`, `get_data`, resources, names, paths) is inherited and
- * works on the virtual files, so that tools meet exactly what an installation shows them. Extension
- * modules have importlib's own loader: it opens them by their virtual paths.
+ * The loaders are importlib's own (SourceFileLoader, SourcelessFileLoader, ExtensionFileLoader),
+ * the very classes: tools compare them and their instances. They work on the virtual files by
+ * themselves; so that they need not, `get_code` of the first two is replaced by a function that
+ * looks into the image first. Whoever has changed what a loader reads by, with a subclass for
+ * example, gets what it would read.
  *
  * All state hangs on the module object: each sub-interpreter has its own. */
 #define PY_SSIZE_T_CLEAN
@@ -22,17 +23,26 @@
 #define STRINGS(each)                                                                              \
     each(name) each(path) each(loader) each(origin) each(_cached) each(_set_fileattr)              \
         each(submodule_search_locations) each(get_code) each(exec_module) each(find_spec)          \
-            each(fullname) each(target) each(meta_path)
+            each(fullname) each(target) each(get_filename) each(get_data) each(path_stats)
+
+/* One of importlib's classes of loaders, and functions that it had at the start. */
+struct loader {
+    PyObject *type;
+    PyObject *get_code;
+    PyObject *get_filename, *get_data;
+    PyObject *path_stats; /* NULL: the class has none */
+};
 
 struct state {
-    PyObject *spec_type;         /* importlib.machinery.ModuleSpec */
-    PyObject *path_finder;       /* importlib.machinery.PathFinder */
-    PyObject *source_loader;     /* ours, on SourceFileLoader */
-    PyObject *sourceless_loader; /* ours, on SourcelessFileLoader */
-    PyObject *extension_loader;  /* importlib.machinery.ExtensionFileLoader; NULL: it cannot load */
-    long optimize;               /* sys.flags.optimize of this interpreter */
+    PyObject *spec_type;        /* importlib.machinery.ModuleSpec */
+    PyObject *path_finder;      /* importlib.machinery.PathFinder */
+    struct loader source;       /* SourceFileLoader */
+    struct loader sourceless;   /* SourcelessFileLoader */
+    PyObject *extension_loader; /* ExtensionFileLoader; NULL: it cannot load */
+    PyObject *exec_amended;     /* the function of this name below */
+    long optimize;              /* sys.flags.optimize of this interpreter */
     struct oxidize_code_pages code_pages;
-    PyObject *spec_keywords;     /* ("origin",) */
+    PyObject *spec_keywords; /* ("origin",) */
 #define FIELD(text) PyObject *str_##text;
     STRINGS(FIELD)
 #undef FIELD
@@ -65,106 +75,142 @@ static long level_of(uint32_t node) {
 
 /* --- the loaders ------------------------------------------------------------------------- */
 
-/* The record of a loader's module, if the loader stands for the file in the image. */
-static const struct oxidize_module *record_of_loader(struct state *state, PyObject *loader,
-                                                     PyObject *name) {
+/* Whether the loader's attribute is still the method that its class had at the start. */
+static bool is_method(PyObject *loader, PyObject *name, PyObject *function) {
+    PyObject *found = function ? PyObject_GetAttr(loader, name) : NULL;
+    bool same = found && PyMethod_Check(found) && PyMethod_GET_FUNCTION(found) == function;
+    Py_XDECREF(found);
+    return same;
+}
+
+/* Whether a loader of exactly this class would read the file that it names, as it stands there. */
+static bool is_untouched(struct state *state, const struct loader *kind, PyObject *loader) {
+    return is_method(loader, state->str_get_filename, kind->get_filename) &&
+           is_method(loader, state->str_get_data, kind->get_data) &&
+           (kind->path_stats == NULL ||
+            is_method(loader, state->str_path_stats, kind->path_stats));
+}
+
+/* Whether the source has to be compiled: more optimization is asked for than the image's bytecode
+ * has. */
+static bool has_to_be_compiled(const struct state *state, const struct oxidize_module *record) {
+    return record->source != OXIDIZE_NONE && level_of(record->code) < state->optimize;
+}
+
+/* The record of the module `name`, if the image's bytecode is what such a loader gives of it. */
+static const struct oxidize_module *record_of_loader(struct state *state, const struct loader *kind,
+                                                     PyObject *loader, PyObject *name) {
+    Py_ssize_t length;
+    const char *text = PyUnicode_Check(name) ? PyUnicode_AsUTF8AndSize(name, &length) : NULL;
+    const struct oxidize_module *record = text ? oxidize_find_module(text, (size_t)length) : NULL;
+    bool with_source = kind == &state->source;
+    if (record == NULL || (record->flags & OXIDIZE_EXTENSION) ||
+        with_source != (record->source != OXIDIZE_NONE) || has_to_be_compiled(state, record))
+        return NULL;
     PyObject *own_name = PyObject_GetAttr(loader, state->str_name);
     PyObject *own_path = own_name ? PyObject_GetAttr(loader, state->str_path) : NULL;
-    const struct oxidize_module *record = NULL;
-    Py_ssize_t length = 0;
-    const char *text = NULL;
-    if (own_path && PyUnicode_Check(name) && PyUnicode_Check(own_name) &&
-        PyUnicode_Compare(name, own_name) == 0)
-        text = PyUnicode_AsUTF8AndSize(name, &length);
-    if (text)
-        record = oxidize_find_module(text, (size_t)length);
-    if (record && !oxidize_is_path_of(own_path, file_of(record)))
-        record = NULL;
+    bool same = own_path && PyUnicode_Check(own_name) && PyUnicode_Compare(name, own_name) == 0 &&
+                oxidize_is_path_of(own_path, file_of(record)) &&
+                is_untouched(state, kind, loader);
     Py_XDECREF(own_name);
     Py_XDECREF(own_path);
+    return same ? record : NULL;
+}
+
+/* The module's code object from memory. NULL without an exception: the loader has to read it. */
+static PyObject *code_from_image(struct state *state, const struct loader *kind, PyObject *loader,
+                                 PyObject *name) {
+    const struct oxidize_module *record = record_of_loader(state, kind, loader, name);
     PyErr_Clear();
-    return record;
-}
-
-/* `get_code` of the class that ours is made from. */
-static PyObject *inherited_get_code(PyTypeObject *type, struct state *state, PyObject *loader,
-                                    PyObject *name) {
-    PyObject *base = (PyObject *)type->tp_base;
-    return PyObject_CallMethodObjArgs(base, state->str_get_code, loader, name, NULL);
-}
-
-static PyObject *loader_get_code(PyObject *self, PyTypeObject *type, PyObject *const *arguments,
-                                 Py_ssize_t count, PyObject *keywords) {
-    struct state *state = state_of_type(type);
-    if (state == NULL)
-        return NULL;
-    if (count != 1 || (keywords && PyTuple_GET_SIZE(keywords) > 0)) {
-        PyErr_SetString(PyExc_TypeError, "get_code() takes exactly one argument: the name");
-        return NULL;
-    }
-    const struct oxidize_module *record = record_of_loader(state, self, arguments[0]);
     const struct oxidize_node *node = record ? oxidize_node(record->code) : NULL;
     const uint8_t *content = oxidize_content(node);
     if (content == NULL || node->size <= PYC_HEADER)
-        return inherited_get_code(type, state, self, arguments[0]);
+        return NULL;
     PyObject *code = PyMarshal_ReadObjectFromString((const char *)content + PYC_HEADER,
                                                     (Py_ssize_t)(node->size - PYC_HEADER));
     oxidize_code_was_read(&state->code_pages, content, (size_t)node->size);
     return code;
 }
 
-/* As exec_module(module), for `ctypes.util`: its find_library() has to know the libraries in the
- * executable (_oxidized_ctypes.py). */
-static PyObject *loader_exec_amended(PyObject *self, PyTypeObject *type, PyObject *const *arguments,
-                                     Py_ssize_t count, PyObject *keywords) {
-    struct state *state = state_of_type(type);
-    if (state == NULL)
+/* get_code(self, fullname), of loaders of the kind and of classes below. */
+static PyObject *get_code(struct state *state, const struct loader *kind,
+                          PyObject *const *arguments, Py_ssize_t count, PyObject *keywords) {
+    PyObject *code = NULL;
+    if (count == 2 && keywords == NULL && Py_IS_TYPE(arguments[0], (PyTypeObject *)kind->type))
+        code = code_from_image(state, kind, arguments[0], arguments[1]);
+    if (code || PyErr_Occurred())
+        return code;
+    if (kind->get_code == NULL) {
+        PyErr_SetString(PyExc_ImportError, "get_code(): the interpreter is at its end");
         return NULL;
-    if (count != 1 || (keywords && PyTuple_GET_SIZE(keywords) > 0)) {
+    }
+    return PyObject_Vectorcall(kind->get_code, arguments, (size_t)count, keywords);
+}
+
+static PyObject *source_get_code(PyObject *module, PyObject *const *arguments, Py_ssize_t count,
+                                 PyObject *keywords) {
+    struct state *state = PyModule_GetState(module);
+    return get_code(state, &state->source, arguments, count, keywords);
+}
+
+static PyObject *sourceless_get_code(PyObject *module, PyObject *const *arguments, Py_ssize_t count,
+                                     PyObject *keywords) {
+    struct state *state = PyModule_GetState(module);
+    return get_code(state, &state->sourceless, arguments, count, keywords);
+}
+
+#define GET_CODE_DOC                                                                               \
+    PyDoc_STR("get_code($module, self, fullname)\n--\n\n"                                          \
+              "The module's code object, from the executable's memory if it has the module.")
+#define LIKE_FUNCTION (METH_FASTCALL | METH_KEYWORDS)
+static PyMethodDef source_get_code_definition = {
+    "get_code", (PyCFunction)(void (*)(void))source_get_code, LIKE_FUNCTION, GET_CODE_DOC};
+static PyMethodDef sourceless_get_code_definition = {
+    "get_code", (PyCFunction)(void (*)(void))sourceless_get_code, LIKE_FUNCTION, GET_CODE_DOC};
+
+/* Put a function of ours into a class, where it binds as a function of Python does. */
+static int put_into_class(PyObject *module, PyObject *type, PyMethodDef *definition) {
+    PyObject *module_name = PyModule_GetNameObject(module);
+    PyObject *function = module_name ? PyCFunction_NewEx(definition, module, module_name) : NULL;
+    PyObject *method = function ? PyInstanceMethod_New(function) : NULL;
+    int failed = method ? PyObject_SetAttrString(type, definition->ml_name, method) : -1;
+    Py_XDECREF(module_name);
+    Py_XDECREF(function);
+    Py_XDECREF(method);
+    return failed;
+}
+
+/* exec_module(self, module) of one loader, for `ctypes.util`: its find_library() has to know the
+ * libraries in the executable (_oxidized_ctypes.py). The loader is an ordinary one from then on. */
+static PyObject *exec_amended(PyObject *own_module, PyObject *const *arguments, Py_ssize_t count) {
+    struct state *state = PyModule_GetState(own_module);
+    if (count != 2) {
         PyErr_SetString(PyExc_TypeError, "exec_module() takes exactly one argument: the module");
         return NULL;
     }
-    PyObject *done = PyObject_CallMethodObjArgs((PyObject *)type->tp_base, state->str_exec_module,
-                                                self, arguments[0], NULL);
+    PyObject *loader = arguments[0], *module = arguments[1];
+    if (PyObject_SetAttr(loader, state->str_exec_module, NULL) < 0)
+        PyErr_Clear(); /* kept from an earlier run of it */
+    PyObject *done = PyObject_CallMethodObjArgs(loader, state->str_exec_module, module, NULL);
     if (done == NULL)
         return NULL;
     Py_DECREF(done);
     PyObject *ours = PyImport_ImportModule("_oxidized_ctypes");
-    done = ours ? PyObject_CallMethod(ours, "amend", "O", arguments[0]) : NULL;
+    done = ours ? PyObject_CallMethod(ours, "amend", "O", module) : NULL;
     Py_XDECREF(ours);
     return done;
 }
 
-static PyMethodDef loader_methods[] = {
-    {"get_code", (PyCFunction)(void (*)(void))loader_get_code,
-     METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("get_code($self, fullname, /)\n--\n\nThe module's code object, from memory.")},
-    {"_exec_amended", (PyCFunction)(void (*)(void))loader_exec_amended,
-     METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("_exec_amended($self, module, /)\n--\n\nRun the module's code, and change it.")},
-    {0}};
-
-static PyType_Slot source_loader_slots[] = {
-    {Py_tp_doc, "Loader of a module with source in the executable's image."},
-    {Py_tp_methods, loader_methods},
-    {0}};
-static PyType_Slot sourceless_loader_slots[] = {
-    {Py_tp_doc, "Loader of a module without source in the executable's image."},
-    {Py_tp_methods, loader_methods},
-    {0}};
-static PyType_Spec source_loader_spec = {.name = "_oxidized.SourceLoader",
-                                         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-                                         .slots = source_loader_slots};
-static PyType_Spec sourceless_loader_spec = {.name = "_oxidized.SourcelessLoader",
-                                             .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-                                             .slots = sourceless_loader_slots};
+static PyMethodDef exec_amended_definition = {
+    "exec_module", (PyCFunction)(void (*)(void))exec_amended, METH_FASTCALL,
+    PyDoc_STR("exec_module($module, self, module, /)\n--\n\nRun the module's code; change it.")};
 
 /* --- the finder -------------------------------------------------------------------------- */
 
 static PyObject *make_loader(struct state *state, const struct oxidize_module *record,
                              PyObject *name, PyObject *path) {
     bool has_source = record->source != OXIDIZE_NONE;
-    PyObject *type = has_source ? state->source_loader : state->sourceless_loader;
+    PyObject *type = has_source ? state->source.type : state->sourceless.type;
     if (record->flags & OXIDIZE_EXTENSION)
         type = state->extension_loader;
     if (type == NULL) {
@@ -178,7 +224,7 @@ static PyObject *make_loader(struct state *state, const struct oxidize_module *r
     PyObject *loader = PyObject_Vectorcall(type, arguments, 2, NULL);
     /* This one loader differs, so that no other import pays for it. */
     if (loader && PyUnicode_CompareWithASCIIString(name, "ctypes.util") == 0) {
-        PyObject *amended = PyObject_GetAttrString(loader, "_exec_amended");
+        PyObject *amended = PyMethod_New(state->exec_amended, loader);
         if (amended == NULL || PyObject_SetAttr(loader, state->str_exec_module, amended) < 0)
             Py_CLEAR(loader);
         Py_XDECREF(amended);
@@ -320,7 +366,7 @@ static PyObject *find(struct state *state, PyObject *name, PyObject *path) {
     if (record == NULL || oxidize_node(record->code) == NULL)
         Py_RETURN_NONE;
     /* Asked for more optimization than the image has: let the path finder compile the source. */
-    if (record->source != OXIDIZE_NONE && level_of(record->code) < state->optimize)
+    if (has_to_be_compiled(state, record))
         Py_RETURN_NONE;
     if (path == NULL || path == Py_None)
         path = PySys_GetObject("path");
@@ -396,15 +442,22 @@ static PyObject *attribute_of(const char *module, const char *name) {
     return value;
 }
 
-static PyObject *make_loader_type(PyObject *module, PyType_Spec *spec, const char *base_name) {
-    PyObject *base = attribute_of("_frozen_importlib_external", base_name);
-    PyObject *bases = base ? PyTuple_Pack(1, base) : NULL;
-    PyObject *type = bases ? PyType_FromModuleAndSpec(module, spec, bases) : NULL;
-    Py_XDECREF(base);
-    Py_XDECREF(bases);
-    if (type && PyModule_AddType(module, (PyTypeObject *)type) < 0)
-        Py_CLEAR(type);
-    return type;
+static int read_loader(struct loader *loader, const char *name) {
+    loader->type = attribute_of("_frozen_importlib_external", name);
+    if (loader->type == NULL)
+        return -1;
+    loader->get_code = PyObject_GetAttrString(loader->type, "get_code");
+    loader->get_filename = PyObject_GetAttrString(loader->type, "get_filename");
+    loader->get_data = PyObject_GetAttrString(loader->type, "get_data");
+    return loader->get_code && loader->get_filename && loader->get_data ? 0 : -1;
+}
+
+static int read_loaders(struct state *state) {
+    if (read_loader(&state->source, "SourceFileLoader") < 0 ||
+        read_loader(&state->sourceless, "SourcelessFileLoader") < 0)
+        return -1;
+    state->source.path_stats = PyObject_GetAttr(state->source.type, state->str_path_stats);
+    return state->source.path_stats ? 0 : -1;
 }
 
 /* A Python without dlopen() lacks what its ExtensionFileLoader calls. */
@@ -440,12 +493,9 @@ static int execute_module(PyObject *module) {
         return -1;
     if (make_extension_loader(state) < 0)
         return -1;
-    state->source_loader = make_loader_type(module, &source_loader_spec, "SourceFileLoader");
-    if (state->source_loader == NULL)
-        return -1;
-    state->sourceless_loader =
-        make_loader_type(module, &sourceless_loader_spec, "SourcelessFileLoader");
-    if (state->sourceless_loader == NULL || read_optimize(&state->optimize) < 0)
+    state->exec_amended = PyCFunction_New(&exec_amended_definition, module);
+    if (state->exec_amended == NULL || read_loaders(state) < 0 ||
+        read_optimize(&state->optimize) < 0)
         return -1;
     PyObject *finder = PyType_FromModuleAndSpec(module, &finder_spec, NULL);
     int failed = finder ? PyModule_AddType(module, (PyTypeObject *)finder) : -1;
@@ -453,23 +503,30 @@ static int execute_module(PyObject *module) {
     return failed;
 }
 
+/* The objects that a state holds and that may refer to it. */
+#define EACH_OF_LOADER(each, loader)                                                               \
+    each(loader.type);                                                                             \
+    each(loader.get_code);                                                                         \
+    each(loader.get_filename);                                                                     \
+    each(loader.get_data);                                                                         \
+    each(loader.path_stats)
+#define EACH_OBJECT(each)                                                                          \
+    each(state->spec_type);                                                                        \
+    each(state->path_finder);                                                                      \
+    EACH_OF_LOADER(each, state->source);                                                           \
+    EACH_OF_LOADER(each, state->sourceless);                                                       \
+    each(state->extension_loader);                                                                 \
+    each(state->exec_amended)
+
 static int traverse_module(PyObject *module, visitproc visit, void *arg) {
     struct state *state = PyModule_GetState(module);
-    Py_VISIT(state->spec_type);
-    Py_VISIT(state->path_finder);
-    Py_VISIT(state->source_loader);
-    Py_VISIT(state->sourceless_loader);
-    Py_VISIT(state->extension_loader);
+    EACH_OBJECT(Py_VISIT);
     return 0;
 }
 
 static int clear_module(PyObject *module) {
     struct state *state = PyModule_GetState(module);
-    Py_CLEAR(state->spec_type);
-    Py_CLEAR(state->path_finder);
-    Py_CLEAR(state->source_loader);
-    Py_CLEAR(state->sourceless_loader);
-    Py_CLEAR(state->extension_loader);
+    EACH_OBJECT(Py_CLEAR);
     Py_CLEAR(state->spec_keywords);
 #define CLEAR(text) Py_CLEAR(state->str_##text);
     STRINGS(CLEAR)
@@ -501,8 +558,20 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__oxidized(void) { return PyModuleDef_Init(&definition); }
 
+/* `get_code` of SourceFileLoader stands in a class above it: subclasses may have another between. */
+static int put_into_loaders(PyObject *module) {
+    struct state *state = PyModule_GetState(module);
+    PyObject *above = attribute_of("_frozen_importlib_external", "SourceLoader");
+    int failed = above ? put_into_class(module, above, &source_get_code_definition) : -1;
+    Py_XDECREF(above);
+    if (failed)
+        return failed;
+    return put_into_class(module, state->sourceless.type, &sourceless_get_code_definition);
+}
+
 int oxidize_install_importer(void) {
-    PyObject *type = attribute_of("_oxidized", "Finder");
+    PyObject *module = PyImport_ImportModule("_oxidized");
+    PyObject *type = module ? PyObject_GetAttrString(module, "Finder") : NULL;
     PyObject *finder = type ? PyObject_CallNoArgs(type) : NULL;
     PyObject *meta_path = PySys_GetObject("meta_path"); /* borrowed */
     int failed = -1;
@@ -510,6 +579,9 @@ int oxidize_install_importer(void) {
         failed = PyList_Insert(meta_path, 0, finder);
     else if (finder)
         PyErr_SetString(PyExc_RuntimeError, "sys.meta_path is not a list");
+    if (!failed)
+        failed = put_into_loaders(module);
+    Py_XDECREF(module);
     Py_XDECREF(type);
     Py_XDECREF(finder);
     return failed;
