@@ -558,7 +558,7 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__oxidized(void) { return PyModuleDef_Init(&definition); }
 
-/* `get_code` of SourceFileLoader stands in a class above it: subclasses may have another between. */
+/* SourceFileLoader has its `get_code` from a class above: subclasses may have another between. */
 static int put_into_loaders(PyObject *module) {
     struct state *state = PyModule_GetState(module);
     PyObject *above = attribute_of("_frozen_importlib_external", "SourceLoader");
