@@ -35,6 +35,8 @@ if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
 FORMAT = 1
 # Of facts, what only serves to find parts.
 _FOR_MATCHING = ("archives", "objects", "component", "mixed", "files")
+# Parts that are packages: a `python_distribution` of the team's own is a wheel in the image, too.
+_PACKAGES = ("wheel:", "first-party:")
 INTERPRETER = "interpreter:cpython"
 # Components that are the standard library's; all others of a kind that facts do not know are the
 # team's own files.
@@ -115,7 +117,7 @@ def make_inventory(
             }
         )
     if own is not None:
-        wheels = {one for one in graph if one.startswith("wheel:")}
+        wheels = {one for one in graph if one.startswith(_PACKAGES)}
         needed = set().union(*(graph[one] for one in wheels)) if wheels else set()
         own["depends_on"] = sorted({INTERPRETER} & graph.keys() | (wheels - needed))
         own["why"] = [address]
@@ -233,7 +235,7 @@ def _graph(told: Sequence[Part]) -> dict[str, set[str]]:
             needs |= carried | base
         elif part["kind"] in ("library", "runtime"):
             needs |= base
-        elif part["kind"] == "wheel":
+        elif part["id"].startswith(_PACKAGES):
             needs |= {INTERPRETER} & there
         graph[part["id"]] = needs - {part["id"]}
     return graph
@@ -241,7 +243,7 @@ def _graph(told: Sequence[Part]) -> dict[str, set[str]]:
 
 def _chains(graph: Mapping[str, set[str]]) -> dict[str, list[str]]:
     """For each wheel and what it bundles, the shortest chain of wheels that leads to it."""
-    wheels = {one: needs for one, needs in graph.items() if one.startswith("wheel:")}
+    wheels = {one: needs for one, needs in graph.items() if one.startswith(_PACKAGES)}
     needed = set().union(*wheels.values()) if wheels else set()
     chains: dict[str, list[str]] = {}
     # First those that no other wheel needs; then what stands in circles.
@@ -252,7 +254,7 @@ def _chains(graph: Mapping[str, set[str]]) -> dict[str, list[str]]:
         while rest:
             one = rest.pop(0)
             for other in sorted(graph.get(one, ())):
-                if not other.startswith(("wheel:", "bundled:")):
+                if not other.startswith((*_PACKAGES, "bundled:")):
                     continue
                 chain = [*chains[one], other]
                 if other not in chains or len(chain) < len(chains[other]):
@@ -273,7 +275,9 @@ def _why(
     if identifier in chains:
         chain = [one.partition(":")[2] for one in chains[identifier]]
         first = chain[0]
-        drop = part["drop"] or f"take `{first}` out of the requirements"
+        teams = chains[identifier][0].startswith("first-party:")
+        where = "`dependencies`" if teams else "requirements"
+        drop = part["drop"] or f"take `{first}` out of the {where}"
         return chain, drop
     if part["kind"] not in ("library", "vendored"):
         return [], part["drop"]

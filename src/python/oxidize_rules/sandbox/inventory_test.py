@@ -172,6 +172,25 @@ def test_wheels_and_the_chain_between_them() -> None:
     assert parts["bundled:native_libraries"]["license"] is None
 
 
+def test_a_distribution_of_the_teams_own_is_a_package() -> None:
+    components = [["wheel:own-1.0", "c/0.o", []], ["wheel:other-2.0", "c/1.o", []]]
+    facts = [
+        new_part(
+            "first-party:lib:dist", "own", component="wheel:own-1.0", depends_on=["wheel:other"]
+        ),
+        new_part("wheel:other", "other", component="wheel:other-2.0"),
+    ]
+    files = {**FILES, "c/0.o": 1, "c/1.o": 2, "c/app.o": 3}
+    parts = inventory(files, [*components, ["folder:app", "c/app.o", []]], facts)["by_id"]
+    assert parts["first-party:app:bin"]["depends_on"] == [
+        *("first-party:lib:dist", "interpreter:cpython")
+    ]
+    assert parts["first-party:lib:dist"]["depends_on"] == ["interpreter:cpython", "wheel:other"]
+    assert parts["first-party:lib:dist"]["why"] == [ADDRESS, "lib:dist"]
+    assert parts["wheel:other"]["why"] == [ADDRESS, "lib:dist", "other"]
+    assert parts["wheel:other"]["drop"] == "take `lib:dist` out of the `dependencies`"
+
+
 def test_a_library_made_from_an_archive_is_that_library() -> None:
     components = [["library:libz.so.1", "c/1.o", ["build/lib/libz.a"]]]
     parts = inventory({"c/1.o": 60}, components, [], extensions={})["by_id"]

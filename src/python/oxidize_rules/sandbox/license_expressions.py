@@ -98,6 +98,7 @@ def known_exceptions() -> List[str]:
     return sorted(key for key, symbol in known.items() if symbol.is_exception)
 
 
+@cache
 def normalize(expression: str) -> str:
     """The normal form. Raises BadExpression for what SPDX does not know or cannot parse."""
     tree = _parse(expression)

@@ -65,6 +65,7 @@ _CODE = (
     *(".hpp", ".rs", ".js", ".css", ".json", ".toml", ".yml", ".yaml", ".xml", ".ini", ".cfg"),
     *(".png", ".svg", ".csv", ".mo", ".po", ".in", ".gz", ".zip"),
 )
+_LONGEST = 2000  # characters of a name, so that no pattern is long at it
 _TEXT_SIZE = 4 << 20  # A licence is not longer.
 # Folders that hold other projects' packages, by their usual names.
 _VENDOR = re.compile(
@@ -336,7 +337,7 @@ def _is_license_file(path: str, content: bytes) -> bool:
 
 def _field(metadata: Message, name: str) -> str:
     """On one line. Old tools wrote names of other alphabets as mail does (RFC 2047)."""
-    value = str(metadata.get(name) or "")
+    value = str(metadata.get(name) or "")[:_LONGEST]
     with suppress(HeaderParseError, LookupError, ValueError):
         value = str(make_header(decode_header(value)))
     return " ".join(value.split())

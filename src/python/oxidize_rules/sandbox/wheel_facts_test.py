@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Sequence, Union
@@ -383,6 +384,27 @@ def test_packages_of_others(tmp_path: Path) -> None:
     assert found.bundled["autocommand"]["purl"] == "pkg:pypi/autocommand@2"
     assert found.bundled["autocommand"]["supplier"] == "Nathan"
     assert found.bundled["six"]["purl"] is None
+
+
+def test_long_and_deep_input_takes_no_time(tmp_path: Path) -> None:
+    nested: Dict[str, Any] = library("deepest", "1")
+    for number in range(300):
+        nested = library(f"level{number}", "1", components=[nested])
+    sboms = {
+        f"{INFO}/sboms/deep.json": cyclonedx(nested),
+        f"{INFO}/sboms/deeper.json": '{"bomFormat": "CycloneDX", "components": ' + "[" * 90_000,
+        f"{INFO}/sboms/long.json": cyclonedx(
+            library("long", "1", author="(" + "@" * 50_000, **licensed("(" * 50_000))
+        ),
+        f"{INFO}/LICENSE": "under the terms of the gnu " * 20_000,
+    }
+    headers = [f"Author-email: {'a ' * 100_000}", f"License: {'MIT or ' * 20}", "Name: again"]
+    start = time.monotonic()
+    found = facts(tmp_path, wheel(headers, sboms))
+    assert time.monotonic() - start < 20
+    assert "level299" in found.bundled
+    assert "deepest" not in found.bundled
+    assert str(found.bundled["long"]["license"]).startswith("LicenseRef-long-")
 
 
 def test_same_input_same_bytes(tmp_path: Path) -> None:

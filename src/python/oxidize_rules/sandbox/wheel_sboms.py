@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
 # What is only needed to build, and what there may be or not.
 EXCLUDED, OPTIONAL = "excluded", "optional"
 _DEPTH = 20
+_LONGEST = 2000  # characters of one value, so that no pattern is long at it
 # Types of components (CycloneDX) that are software; a file, a device or data are none.
 _SOFTWARE = ("application", "container", "firmware", "framework", "library", "")
 # A qualifier that names a folder of the machine that built the wheel.
@@ -130,7 +131,7 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 def _text(value: Any) -> str | None:
     """On one line; None for what is no text or empty."""
-    return (" ".join(value.split()) or None) if isinstance(value, str) else None
+    return (" ".join(value[:_LONGEST].split()) or None) if isinstance(value, str) else None
 
 
 def _texts(value: Any) -> list[str]:
