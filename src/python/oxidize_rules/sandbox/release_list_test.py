@@ -133,6 +133,20 @@ def test_bad_lists(content: bytes, why: str) -> None:
     assert why in str(raised.value)
 
 
+def test_a_list_that_ends_anywhere() -> None:
+    """It is refused, or what is left of it is right: no hash is ever a half or another file's."""
+    whole = parse_list(LIST, "latest")
+    refused = 0
+    for end in range(len(LIST)):
+        try:
+            part = parse_list(LIST[:end], "latest")
+        except BadList:
+            refused += 1
+        else:
+            assert part.items() <= whole.items()
+    assert refused == len(LIST) - (len(whole) - 1)
+
+
 def test_a_list_of_another_release() -> None:
     with pytest.raises(BadList, match="is of 20261021, expected the release 20260901"):
         parse_list(LIST, "20260901")

@@ -31,6 +31,7 @@ from typing import Any, Dict, List, Mapping, Optional
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from oxidize_rules.sandbox.errors import UserError, run
 from oxidize_rules.sandbox.fetch import PlaceFailed, explain, new_session, without_password
@@ -52,6 +53,7 @@ READ_TIMEOUT = 30.0
 LIST_TIMEOUT = 120.0
 # A list of 2026 has 150 kB.
 MAX_LIST = 4 << 20
+CHUNK = 1 << 16
 AT_ONCE = 8
 HTML = ("text/html", "application/xhtml+xml")
 
@@ -98,13 +100,14 @@ def read_list(url: str) -> bytes:
             raise PlaceFailed(f"has {length} bytes; a list has at most {MAX_LIST}")
         content = b""
         try:
-            for chunk in response.iter_content(1 << 14):
+            # What has come, without waiting for more: a trickle has to be noticed, too.
+            while chunk := response.raw.read1(CHUNK):
                 content += chunk
                 if len(content) > MAX_LIST:
                     raise PlaceFailed(f"has more than {MAX_LIST} bytes, which no list has")
                 if time.monotonic() - started > LIST_TIMEOUT:
                     raise PlaceFailed(f"was not read after {LIST_TIMEOUT:.0f} s")
-        except (requests.RequestException, OSError) as error:
+        except (HTTPError, OSError) as error:
             raise PlaceFailed(f"broke off after {len(content)} bytes: {explain(error)}") from error
     if length.isdigit() and len(content) != int(length):
         raise PlaceFailed(f"broke off after {len(content)} of {length} bytes")

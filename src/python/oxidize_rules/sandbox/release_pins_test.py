@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import ssl
 import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional
@@ -11,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
+from oxidize_rules.goals.testing_https import make_authority
 from oxidize_rules.sandbox import release_pins
 from oxidize_rules.sandbox.errors import UserError
 from oxidize_rules.sandbox.testing_releases import (
@@ -244,12 +247,55 @@ def test_bad_answers_for_a_list(
     answer: Callable[[Handler], None],
     why: str,
 ) -> None:
-    monkeypatch.setattr(release_pins, "READ_TIMEOUT", 0.3)
-    monkeypatch.setattr(release_pins, "LIST_TIMEOUT", 0.3)
+    if answer is silent:
+        monkeypatch.setattr(release_pins, "READ_TIMEOUT", 0.3)
+    if answer is trickling:
+        monkeypatch.setattr(release_pins, "LIST_TIMEOUT", 0.2)
     server.answers[server.list_path(NEW)] = answer
     message = refused(tmp_path, [pin(server)])
     assert f"{server.base[: -len('/download')]}/latest/download/SHA256SUMS cannot be" in message
     assert why in message
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("openssl") is None:
+        pytest.skip("the `openssl` command, which makes the certificates, is not installed")
+    folder = tmp_path_factory.mktemp("authority")
+    make_authority(folder)
+    return folder
+
+
+@pytest.fixture
+def https(server: ReleaseServer, authority: Path, monkeypatch: pytest.MonkeyPatch) -> ReleaseServer:
+    """The server with a certificate that the program is told to believe."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "server.pem", authority / "server.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.scheme = "https"
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+    return server
+
+
+def test_https(https: ReleaseServer, tmp_path: Path) -> None:
+    (row,) = compare(tmp_path, [pin(https)])
+    assert row["new"]["url"].startswith("https://")
+
+
+def test_a_certificate_of_nobody(
+    https: ReleaseServer, authority: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "other.pem"))
+    assert "TLS failed (" in refused(tmp_path, [pin(https)])
+
+
+def test_https_that_leads_to_http(https: ReleaseServer, tmp_path: Path) -> None:
+    with release_server({NEW: ("3.13.17",)}) as plain:
+        where = f"{plain.base}/{NEW}/SHA256SUMS"
+        https.answers[https.list_path(NEW)] = lambda handler: handler.redirect(where)
+        assert "leads to an address without https" in refused(tmp_path, [pin(https)])
 
 
 def test_nobody_there(tmp_path: Path, server: ReleaseServer) -> None:
@@ -299,7 +345,8 @@ def test_bad_answers_for_a_size(
     answer: Callable[[Handler], None],
     why: str,
 ) -> None:
-    monkeypatch.setattr(release_pins, "READ_TIMEOUT", 0.3)
+    if answer is silent:
+        monkeypatch.setattr(release_pins, "READ_TIMEOUT", 0.3)
     server.answers[f"{server.top}/{NEW}/{NEW_NAME}"] = answer
     message = refused(tmp_path, [pin(server), pin(server, "3.12.14", GNU)])
     assert f"its size cannot be had: {why}" in message

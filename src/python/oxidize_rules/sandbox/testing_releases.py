@@ -58,10 +58,11 @@ class ReleaseServer(ThreadingHTTPServer):
         self.latest = max(releases)
 
     top = "/pbs/releases/download"
+    scheme = "http"
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}{self.top}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}{self.top}"
 
     def list_path(self, release: str) -> str:
         return f"{self.top}/{release}/SHA256SUMS"
