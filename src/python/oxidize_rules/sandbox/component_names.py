@@ -59,16 +59,31 @@ def canonical(name: str) -> str:
 
 def names_of(part: Mapping[str, Any]) -> Tuple[str, ...]:
     """What a part may be called. A Python project is called by its own name only: the wheel
-    `zstandard` is not the library that it has inside."""
-    kind, _, identity = str(part["id"]).partition(":")
+    `zstandard` is not the library that it has inside. So is a crate, as `crate:openssl`: that one
+    binds OpenSSL, and has other versions."""
+    identity = str(part["id"]).partition(":")[2]
+    # `bundled:numpy/libopenblas`, `bundled:cryptography/openssl@4.0.3`.
+    file = identity.rpartition("/")[2].rpartition("@")[0] or identity.rpartition("/")[2]
     names = [str(part["name"]), identity]
-    if kind in ("wheel", "first-party"):
-        return tuple(dict.fromkeys(spelled(name) for name in names))
-    # `bundled:numpy/libopenblas`, and the hash that auditwheel puts behind a name.
-    file = identity.rpartition("/")[2]
+    if is_crate(part):
+        name = spelled(str(part["name"]))
+        plain = [name] if name not in _CANONICAL else []
+        return tuple(dict.fromkeys([f"crate:{name}", *plain, spelled(identity)]))
+    if is_python_project(part):
+        return tuple(dict.fromkeys(spelled(name) for name in [*names, file]))
+    # The hash that auditwheel puts behind a name.
     names += [file, re.sub(r"-[0-9a-f]{8}$", "", file)]
     found = [one for name in names for one in (spelled(name), canonical(name))]
     return tuple(dict.fromkeys(found))
+
+
+def is_crate(part: Mapping[str, Any]) -> bool:
+    return str(part.get("purl")).startswith("pkg:cargo/")
+
+
+def is_python_project(part: Mapping[str, Any]) -> bool:
+    """A wheel, or a copy of a project that lies in another's wheel."""
+    return part["kind"] in ("wheel", "first-party") or str(part.get("purl")).startswith("pkg:pypi/")
 
 
 def is_called(part: Mapping[str, Any], name: str) -> bool:
@@ -83,7 +98,7 @@ def is_called(part: Mapping[str, Any], name: str) -> bool:
     if pattern:
         return any(fnmatchcase(one, pattern) for one in names_of(part))
     wanted = {spelled(name)}
-    if part["kind"] not in ("wheel", "first-party"):
+    if not is_python_project(part) and not is_crate(part):
         wanted.add(canonical(name))
     return not wanted.isdisjoint(names_of(part))
 

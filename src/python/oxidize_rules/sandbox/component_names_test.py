@@ -16,9 +16,9 @@ from oxidize_rules.sandbox.component_names import (
 )
 
 
-def part(identifier: str, name: str = "") -> dict[str, Any]:
+def part(identifier: str, name: str = "", purl: str | None = None) -> dict[str, Any]:
     kind, _, rest = identifier.partition(":")
-    return {"id": identifier, "kind": kind, "name": name or rest}
+    return {"id": identifier, "kind": kind, "name": name or rest, "purl": purl}
 
 
 def test_no_name_means_two_components() -> None:
@@ -55,6 +55,25 @@ def test_no_name_means_two_components() -> None:
 )
 def test_names(identifier: str, name: str, expected: bool) -> None:
     assert is_called(part(identifier), name) is expected
+
+
+def test_a_crate_is_not_the_library_that_it_binds() -> None:
+    crate = part("bundled:cryptography/openssl@0.10.75", "openssl", "pkg:cargo/openssl@0.10.75")
+    assert is_called(crate, "crate:openssl")
+    assert not is_called(crate, "openssl")
+    assert not is_called(crate, "libssl")
+    other = part("bundled:polars-runtime-32/tokio", "tokio", "pkg:cargo/tokio@1")
+    assert is_called(other, "tokio")
+    assert is_called(other, "crate:tok*")
+    library = part("bundled:cryptography/openssl@4.0.3", "openssl", "pkg:generic/openssl@4.0.3")
+    assert is_called(library, "openssl")
+    assert is_called(library, "libssl")
+
+
+def test_a_copy_of_a_python_project_is_a_python_project() -> None:
+    copy = part("bundled:thing/zstandard", "zstandard", "pkg:pypi/zstandard@0.25")
+    assert is_called(copy, "zstandard")
+    assert not is_called(copy, "zstd")
 
 
 def test_the_hash_that_auditwheel_adds_is_no_name() -> None:
