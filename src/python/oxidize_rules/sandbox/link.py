@@ -490,7 +490,7 @@ def main(argv: list[str]) -> None:
     os.makedirs(os.path.dirname(output) or ".", exist_ok=True)
     try:
         if told:
-            request["map"], link_map = request["map"] or link_map, request["map"] and ""
+            request["map"] = request["map"] or link_map
             add_package_note(request)
         if request["debug"]:
             link_with_symbols(request, sysroot, temporary)
@@ -508,8 +508,8 @@ def main(argv: list[str]) -> None:
             os.replace(symbols, request["debug"])
         os.replace(temporary, output)
     finally:
-        for path in (temporary, symbols, link_map):
-            if path and os.path.exists(path):
+        for path in (temporary, symbols, link_map, PACKAGE_NOTE):
+            if os.path.exists(path):
                 os.unlink(path)
 
 

@@ -12,12 +12,15 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from oxidize_rules import sandbox
+from oxidize_rules.sandbox.elf_section import SBOM_SECTION, read_section
+from oxidize_rules.sandbox.facts import new_part
 from oxidize_rules.util_rules.sysroot import Sysroot
 from oxidize_rules.util_rules.sysroot_integration_test import TARGETS, new_runner
 from oxidize_rules.util_rules.zig import ZigToolchain, ZigToolchainRequest
@@ -154,6 +157,87 @@ def test_two_folders_give_the_same_bytes(tmp_path: Path, toolchain: Path, libc: 
         assert result.returncode == 0, result.stderr
         found.add(hashlib.sha256((box.folder / "app").read_bytes()).hexdigest())
     assert len(found) == 1
+
+
+def with_inventory(box: Sandbox, **changes: Any) -> dict[str, Any]:
+    """What to give to `Sandbox.link` besides objects, with facts about some of what is linked."""
+    used = box.archive("libused.a", box.compile("answer", ANSWER))
+    unused = box.archive("libunused.a", box.compile("unused", "int unused(void) { return 1; }"))
+    parts = [
+        new_part("interpreter:cpython", "CPython", objects=["main.o"], license="Python-2.0"),
+        new_part("library:used", "used", archives=[used], version="1.0"),
+        new_part("library:unused", "unused", archives=[unused]),
+        new_part("vendored:empty", "empty", objects=["empty.o"]),
+        new_part(
+            "libc:libc",
+            "libc",
+            archives=[
+                "sys/lib/libc.a",
+                "sys/lib/libcompiler_rt.a",
+                "sys/lib/libmalloc.a",
+                "sys/lib/libc_nonshared.a",
+            ],
+            objects=["sys/lib/*.o"],
+        ),
+    ]
+    (box.folder / "facts.json").write_text(json.dumps({"parts": parts}))
+    return {
+        "static_libraries": [[used, "used"], [unused, "unused"]],
+        "inventory": {
+            "output": "inventory.json",
+            "facts": ["facts.json"],
+            "subject": {
+                "name": "app",
+                "address": "//app",
+                "version": None,
+                "target_triple": "x86_64-unknown-linux-musl",
+                "python_version": "3.13.5",
+                "filename": "app",
+            },
+            "prefixes": [["__sysroot/", "sys/"]],
+            "components": [],
+            "extensions": {},
+            "decompresses": None,
+        },
+        **changes,
+    }
+
+
+@pytest.mark.parametrize("debug", [None, "app.debug"])
+def test_the_inventory_is_of_what_the_link_took(box: Sandbox, debug: str | None) -> None:
+    empty = box.compile("empty", "int nobody_calls(void) { return 2; }", "-ffunction-sections")
+    mystery = box.compile("mystery", "int Py_Mystery(void) { return 3; }")
+    objects = [box.compile("main", MAIN), empty, mystery]
+    before = {path.name for path in box.folder.iterdir()}
+    result = box.link(objects, **with_inventory(box, debug=debug))
+    assert result.returncode == 0, result.stderr
+    made = json.loads((box.folder / "inventory.json").read_text())
+    assert [part["id"] for part in made["parts"]] == [
+        *("interpreter:cpython", "libc:libc", "library:mystery", "library:package_note"),
+        "library:used",
+    ]
+    after = {path.name for path in box.folder.iterdir()} - before
+    assert not {name for name in after if "part" in name or "note" in name}
+    with open(box.folder / "app", "rb") as stream:
+        content = read_section(stream, SBOM_SECTION)
+        assert (read_section(stream, ".gnu_debuglink") is not None) == bool(debug)
+    assert content is not None
+    document = json.loads(zlib.decompress(content))
+    assert {one["bom-ref"] for one in document["components"]} == {
+        part["id"] for part in made["parts"]
+    }
+    output = subprocess.run([str(box.folder / "app")], stdout=subprocess.PIPE, env={}, check=True)
+    assert output.stdout == b"42\n"
+    first = (box.folder / "app").read_bytes()
+    assert box.link(objects, **with_inventory(box, debug=debug)).returncode == 0
+    assert (box.folder / "app").read_bytes() == first
+
+
+def test_a_failed_link_leaves_no_inventory(box: Sandbox) -> None:
+    changes = with_inventory(box)
+    assert "Py_Answer" in box.fails(
+        [box.compile("main", MAIN)], **{**changes, "static_libraries": []}
+    )
 
 
 def test_wrapped_functions(box: Sandbox) -> None:
