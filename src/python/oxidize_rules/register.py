@@ -26,6 +26,7 @@ from oxidize_rules import (  # noqa: E402 - the check above must come first
     target_type_rules,
 )
 from oxidize_rules.goals import (  # noqa: E402
+    analyze_files,
     describe_distribution,
     find_component,
     package_binary,
@@ -36,6 +37,7 @@ from oxidize_rules.goals import (  # noqa: E402
     update_distributions,
 )
 from oxidize_rules.util_rules import (  # noqa: E402
+    analyze,
     component,
     cxx_library,
     distribution,
@@ -64,6 +66,8 @@ from oxidize_rules.util_rules import (  # noqa: E402
 )
 
 _RULES = (
+    analyze,
+    analyze_files,
     component,
     cxx_library,
     describe_distribution,
