@@ -1,7 +1,7 @@
 """What a wheel consists of, and under which licences: facts for reports.
 
     python -m oxidize_rules.sandbox.wheel_facts WHEEL OUTPUT --component NAME --python-version 3.13
-        --machine x86_64 [--first-party ADDRESS] [--source FILE]
+        --machine x86_64 --texts FOLDER [--first-party ADDRESS] [--source FILE]
 
 OUTPUT becomes a folder as sandbox/facts.py describes it. Its parts:
 
@@ -13,8 +13,9 @@ OUTPUT becomes a folder as sandbox/facts.py describes it. Its parts:
   and for packages of others that lie in it (`_vendor/`), by their metadata or licence files.
 
 A component of a SBOM that is only needed for the build is left out, and one that is optional unless
-a file shows that it is there. `--source` is the source archive that the wheel was built from: its
-sha256 is told in place of the wheel's.
+a file shows that it is there. A part without a licence file gets the text of its licence from
+FOLDER (that of `oxidize_rules.texts`), if that text names no holder of rights. `--source` is the
+source archive that the wheel was built from: its sha256 is told in place of the wheel's.
 """
 
 from __future__ import annotations
@@ -71,6 +72,16 @@ _TEXT_SIZE = 4 << 20  # A licence is not longer.
 _VENDOR = re.compile(
     r"(?i)(?:^|/)(?:_?vendor(?:ed|s)?(?:_packages)?|_?externs?|_?externals?|_?third_?party|3rdparty)/"
 )
+# Texts that are the same for every work under them, by the beginnings of SPDX' identifiers.
+_STANDARD_TEXTS = {
+    "Apache-2.0": "Apache-2.0.txt",
+    "GCC-exception-3.1": "GCC-exception-3.1.txt",
+    "GPL-2.0": "GPL-2.0.txt",
+    "GPL-3.0": "GPL-3.0.txt",
+    "LGPL-2.1": "LGPL-2.1.txt",
+    "LGPL-3.0": "LGPL-3.0.txt",
+    "MPL-2.0": "MPL-2.0.txt",
+}
 _METADATA = re.compile(r"(?:.*/)?([^/]+)\.dist-info/METADATA")
 _MOST_NESTED_WHEEL = 64 << 20
 
@@ -101,6 +112,18 @@ class WheelFacts:
         self.vendored = _find_vendored(files, dist_info)
         self.elsewhere = {path for one in self.vendored for path, _ in one.texts}
         self.requirements = list(_requirements(self.metadata))
+
+    def add_standard_texts(self, parts: Iterable[Part], folder: str) -> None:
+        for part in parts:
+            if part["texts"] or not part["license"]:
+                continue
+            words = re.findall(r"[A-Za-z0-9.+:-]+", part["license"])
+            names = {re.sub(r"(-only|-or-later|\+)$", "", word) for word in words}
+            if "LGPL-3.0" in names:
+                names.add("GPL-3.0")  # Which it adds permissions to.
+            for name in sorted(names & _STANDARD_TEXTS.keys()):
+                with open(f"{folder}/{_STANDARD_TEXTS[name]}", "rb") as stream:
+                    part["texts"].append([_STANDARD_TEXTS[name], self.texts.add(stream.read())])
 
     def parts(self, environment: Mapping[str, str], first_party: Optional[str]) -> List[Part]:
         bundled = self._bundled()
@@ -612,6 +635,7 @@ def main(argv: List[str]) -> None:
     parser.add_argument("--component", required=True)
     parser.add_argument("--python-version", required=True)
     parser.add_argument("--machine", required=True)
+    parser.add_argument("--texts", required=True)
     parser.add_argument("--first-party")
     parser.add_argument("--source")
     options = parser.parse_args(argv)
@@ -622,6 +646,7 @@ def main(argv: List[str]) -> None:
     parts = found.parts(
         environment_of(options.python_version, options.machine), options.first_party
     )
+    found.add_standard_texts(parts, options.texts)
     if not options.first_party:
         with open(options.source or options.wheel, "rb") as stream:
             digest = hashlib.sha256(stream.read()).hexdigest()

@@ -12,11 +12,20 @@ import pytest
 
 from oxidize_rules.sandbox import wheel_facts
 from oxidize_rules.sandbox.errors import UserError
-from oxidize_rules.sandbox.testing_licenses import APACHE_2_HEADER, BSD_3, GPL_3, MIT, OWN
+from oxidize_rules.sandbox.license_texts import recognize
+from oxidize_rules.sandbox.testing_licenses import (
+    APACHE_2_HEADER,
+    BSD_3,
+    GPL_3,
+    LGPL_3,
+    MIT,
+    OWN,
+)
 
 Content = Union[str, bytes]
 ELF = b"\x7fELF" + bytes(60)
 INFO = "Some_Thing-1.0.dist-info"
+TEXTS = Path(__file__).resolve().parents[1] / "texts"
 LIBRARIES = "some_thing.libs"
 
 
@@ -70,7 +79,7 @@ def facts(tmp_path: Path, files: Mapping[str, Content], *options: str) -> Found:
     wheel_facts.main(
         [
             *(str(path), str(output), "--component=wheel:Some_Thing-1.0"),
-            *("--python-version=3.13", "--machine=x86_64", *options),
+            *("--python-version=3.13", "--machine=x86_64", f"--texts={TEXTS}", *options),
         ]
     )
     return Found(output)
@@ -405,6 +414,30 @@ def test_long_and_deep_input_takes_no_time(tmp_path: Path) -> None:
     assert "level299" in found.bundled
     assert "deepest" not in found.bundled
     assert str(found.bundled["long"]["license"]).startswith("LicenseRef-long-")
+
+
+def test_texts_that_are_the_same_for_everybody(tmp_path: Path) -> None:
+    libraries = ("libgomp.so.1", "libcrypto.so.3", "libz.so.1.3.1", "libgeos.so.3.14.1")
+    files = {f"{LIBRARIES}/{name}": ELF for name in libraries}
+    found = facts(tmp_path, wheel(["License: LGPLv3"], files))
+    texts = {name: list(found.shipped(part)) for name, part in found.bundled.items()}
+    assert texts == {
+        "libgomp": ["GCC-exception-3.1.txt", "GPL-3.0.txt"],
+        "libcrypto": ["Apache-2.0.txt"],
+        # That text would need the names of its authors.
+        "libz": [],
+        "libgeos": ["LGPL-2.1.txt"],
+    }
+    assert list(found.shipped(found.own)) == ["GPL-3.0.txt", "LGPL-3.0.txt"]
+    with_own = facts(tmp_path, wheel(["License: LGPLv3"], {f"{INFO}/COPYING": LGPL_3}))
+    assert with_own.shipped(with_own.own) == {"COPYING": LGPL_3}
+
+
+def test_standard_texts_are_what_they_are_called() -> None:
+    for name, file in wheel_facts._STANDARD_TEXTS.items():
+        if name != "GCC-exception-3.1":
+            ((identifier, *_),) = recognize((TEXTS / file).read_text()).licenses
+            assert identifier.startswith(name)
 
 
 def test_same_input_same_bytes(tmp_path: Path) -> None:

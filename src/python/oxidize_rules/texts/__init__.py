@@ -1,4 +1,4 @@
-"""Licence texts that archives of distributions ought to have, and some have not.
+"""Licence texts that archives of distributions, and wheels, ought to have, and some have not.
 
 | file | taken from |
 |---|---|
@@ -10,4 +10,5 @@
 | zstd.txt | LICENSE of Zstandard 1.5.7 |
 | oxidize_rules.txt | LICENSE of this project, which its runtime stands under |
 | GPL-3.0.txt, GCC-exception-3.1.txt | COPYING3 and COPYING.RUNTIME of gcc |
+| Apache-2.0.txt, GPL-2.0.txt, LGPL-2.1.txt, LGPL-3.0.txt, MPL-2.0.txt | base-files of Debian 12 |
 """

@@ -17,7 +17,13 @@ from oxidize_rules.compat import (
     remove_prefix,
     rule,
 )
-from oxidize_rules.util_rules.facts import Facts
+from oxidize_rules.util_rules import facts
+from oxidize_rules.util_rules.facts import (
+    OUR_TEXTS_DIR,
+    Facts,
+    OurTextsRequest,
+    prepare_our_texts,
+)
 from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 from oxidize_rules.util_rules.tools_pex import REPORTS, prepare_tool_process, sandbox_tool
 from oxidize_rules.util_rules.wheels import Sdist, Wheel
@@ -62,7 +68,8 @@ class WheelsFacts:
 
 @rule(desc="Find out what a wheel consists of", level=LogLevel.DEBUG)
 async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
-    inputs = {_WHEEL: request.wheel.digest}
+    texts = await prepare_our_texts(OurTextsRequest(), **implicitly())
+    inputs = {_WHEEL: request.wheel.digest, OUR_TEXTS_DIR: texts.digest}
     args = []
     if request.first_party:
         args = [f"--first-party={request.first_party}"]
@@ -79,6 +86,7 @@ async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
             f"--component={request.component}",
             f"--python-version={minor}",
             f"--machine={request.target_triple.split('-')[0]}",
+            f"--texts={OUR_TEXTS_DIR}",
             *args,
             programs=_PROGRAM,
             environment=REPORTS,
@@ -103,4 +111,4 @@ async def find_facts_of_wheels(request: WheelsFactsRequest) -> WheelsFacts:
 
 
 def rules() -> Iterable[Any]:
-    return collect_rules()
+    return [*collect_rules(), *facts.rules()]
