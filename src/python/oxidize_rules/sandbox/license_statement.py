@@ -36,6 +36,9 @@ _NAME_LENGTH, _NAME_LINES = 150, 2
 # licenses found in LICENSE.APACHE or LICENSE.BSD."
 _CHOICE = "under the terms of either of the licenses found in"
 
+# What follows a licence's name and is none: "BSD, see LICENSE.txt", "MIT, Copyright 2026 ...".
+_BESIDE = re.compile(r"(?i)[\s,;.-]+(?:(?:please )?see|refer to|copyright)\b.*", re.DOTALL)
+
 _TOKEN = re.compile(r"[a-z]+|[0-9]+(?:\.[0-9]+)*|\+")
 _VERSION_MARK = re.compile(r"\bv(?:ersion|er)?\.?\s*(?=[0-9])|(?<=[a-z])v\.?\s*(?=[0-9])")
 # Words that licences' names have or not.
@@ -236,7 +239,9 @@ class _Case:
             return _tree(normalize(text), said)
         except BadExpression:
             pass
-        for spelling in (text, re.sub(r"\(.*?\)", " ", text), *re.findall(r"\((.*?)\)", text)):
+        plain = re.sub(r"\(.*?\)", " ", text)
+        spellings = (text, plain, _BESIDE.sub("", plain), *re.findall(r"\((.*?)\)", text))
+        for spelling in spellings:
             name = key(spelling)
             if name in NAMES and (name or spelling == text):
                 candidates = NAMES[name]

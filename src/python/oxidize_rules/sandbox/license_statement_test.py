@@ -84,6 +84,8 @@ def stated(
         # A slash and a comma say no "or".
         ("MIT/Apache-2.0", "Apache-2.0 AND MIT"),
         ("MIT, BSD-2-Clause", "BSD-2-Clause AND MIT"),
+        ("BSD-3-Clause, see LICENSE.txt", "BSD-3-Clause"),
+        ("MIT license (see license.txt for details), Copyright (c) 2000-2022, Us Inc.", "MIT"),
         ("GPL-2.0-or-later WITH Bison-exception-2.2", "GPL-2.0-or-later WITH Bison-exception-2.2"),
     ],
 )

@@ -313,8 +313,10 @@ class WheelFacts:
             supplier=_supplier(one.metadata),
             homepage=_homepage(one.metadata),
             texts=[
-                [posixpath.relpath(path, one.place or "."), self.texts.add(content)]
-                for path, content in sorted(one.texts)
+                list(text)
+                for text in sorted(
+                    {(_below(path, one.place), self.texts.add(text)) for path, text in one.texts}
+                )
             ],
             component=self.component,
         )
@@ -481,6 +483,7 @@ def _find_vendored(files: Files, dist_info: str, nested: str = "") -> List[Vendo
         if name and not name.endswith(".dist-info"):
             places.setdefault(path[: vendor[-1].end()] + name, []).append((path, content))
     known = {canonicalize_name(one.name) for one in found}
+    listed = _listed_versions(files)
     by_name: Dict[str, List[Tuple[str, bytes]]] = {}
     for place, texts in sorted(places.items()):
         # The wheel's copy below its metadata, and the one beside the code, are one package's.
@@ -488,10 +491,23 @@ def _find_vendored(files: Files, dist_info: str, nested: str = "") -> List[Vendo
     for name, texts in sorted(by_name.items()):
         if canonicalize_name(name) in known:
             continue
-        shown = [(posixpath.basename(path), _text(content)) for path, content in texts]
+        shown = {(posixpath.basename(path), _text(content)) for path, content in texts}
         one = Vendored(name, None, posixpath.dirname(texts[0][0]), state_of_texts(name, shown))
         one.texts = texts
+        one.version = listed.get(canonicalize_name(name))
+        one.pypi = one.version is not None
         found.append(one)
+    return found
+
+
+def _listed_versions(files: Files) -> Dict[str, str]:
+    """What the tool `vendoring` was told to vendor: requirements in `_vendor/vendor.txt`."""
+    found: Dict[str, str] = {}
+    for path, content in sorted(files.items()):
+        vendor = list(_VENDOR.finditer(path))
+        if vendor and path[vendor[-1].end() :] == "vendor.txt":
+            for match in re.finditer(r"(?m)^\s*([A-Za-z0-9._-]+)==([^\s;#]+)", _text(content)):
+                found[str(canonicalize_name(match[1]))] = match[2]
     return found
 
 
@@ -550,6 +566,13 @@ def _by_name(files: Files) -> Dict[str, List[BundledFile]]:
         for one in several:
             result.setdefault(stem if alone else f"{stem}.so.{number(one)}", []).append(one)
     return result
+
+
+def _below(path: str, place: str) -> str:
+    """A text's name: where it lies in the package's folder, or its own."""
+    if place and path.startswith(f"{place}/"):
+        return path[len(place) + 1 :]
+    return posixpath.basename(path)
 
 
 def _is_package(component: Component, package: Vendored) -> bool:

@@ -376,6 +376,7 @@ def test_packages_of_others(tmp_path: Path) -> None:
                 f"{INFO}/licenses/{vendor}/six/LICENSE": MIT,
                 f"{vendor}/distro.LICENSE.txt": APACHE_2_HEADER,
                 f"{vendor}/LICENSE": BSD_3,
+                f"{vendor}/vendor.txt": "CacheControl==1 # http\n  Six==1.17.0\n\ttomli\n",
                 "some_thing/embed/pip-26-py3-none-any.whl": inner,
                 "some_thing/embed/broken.whl": inner[: len(inner) // 2],
             },
@@ -383,7 +384,7 @@ def test_packages_of_others(tmp_path: Path) -> None:
     )
     assert {name: (part["version"], part["license"]) for name, part in found.bundled.items()} == {
         "autocommand": ("2", "LGPL-3.0-only"),
-        "six": (None, "MIT"),
+        "six": ("1.17.0", "MIT"),
         "distro": (None, "Apache-2.0"),
         "pip": ("26", "MIT"),
         "idna": (None, "BSD-3-Clause"),
@@ -392,7 +393,10 @@ def test_packages_of_others(tmp_path: Path) -> None:
     assert found.shipped(found.bundled["autocommand"]) == {"LICENSE": GPL_3}
     assert found.bundled["autocommand"]["purl"] == "pkg:pypi/autocommand@2"
     assert found.bundled["autocommand"]["supplier"] == "Nathan"
-    assert found.bundled["six"]["purl"] is None
+    assert found.bundled["six"]["purl"] == "pkg:pypi/six@1.17.0"
+    assert found.bundled["distro"]["purl"] is None
+    assert found.shipped(found.bundled["six"]) == {"LICENSE": MIT}
+    assert found.bundled["six"]["license_from"] == "recognised from its licence file `LICENSE`"
 
 
 def test_long_and_deep_input_takes_no_time(tmp_path: Path) -> None:
