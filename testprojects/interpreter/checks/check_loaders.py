@@ -171,8 +171,19 @@ class Arguments(unittest.TestCase):
         self.assertEqual(SourceFileLoader("other", SOURCE).get_code("other").co_filename, SOURCE)
 
 
+class Platform(unittest.TestCase):
+    def test_c_library(self) -> None:
+        """On musl nothing is guessed from what the executable's data mention."""
+        import platform
+
+        musl = "musl" in sys.implementation._multiarch
+        self.assertEqual(platform.libc_ver()[0], "" if musl else "glibc")
+        self.assertEqual("glibc" in platform.platform(), not musl)
+        self.assertEqual(platform.libc_ver(__file__), ("", ""))
+
+
 class CtypesUtil(unittest.TestCase):
-    """The one module that is changed after its import."""
+    """A module that is changed after its import."""
 
     def test_its_loader_is_as_others(self) -> None:
         import ctypes.util

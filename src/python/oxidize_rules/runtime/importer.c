@@ -180,8 +180,24 @@ static int put_into_class(PyObject *module, PyObject *type, PyMethodDef *definit
     return failed;
 }
 
-/* exec_module(self, module) of one loader, for `ctypes.util`: its find_library() has to know the
- * libraries in the executable (_oxidized_ctypes.py). The loader is an ordinary one from then on. */
+/* Modules of the standard library that are changed once they have run, by what module of ours. */
+static const struct {
+    const char *name, *amended_by;
+} amendments[] = {
+    {"ctypes.util", "_oxidized_ctypes"},
+#ifndef __GLIBC__
+    {"platform", "_oxidized_platform"},
+#endif
+};
+
+static const char *amended_by(PyObject *name) {
+    for (size_t i = 0; i < sizeof amendments / sizeof *amendments; i++)
+        if (PyUnicode_CompareWithASCIIString(name, amendments[i].name) == 0)
+            return amendments[i].amended_by;
+    return NULL;
+}
+
+/* exec_module(self, module) of a loader of such a module, which is an ordinary one from then on. */
 static PyObject *exec_amended(PyObject *own_module, PyObject *const *arguments, Py_ssize_t count) {
     struct state *state = PyModule_GetState(own_module);
     if (count != 2) {
@@ -195,8 +211,13 @@ static PyObject *exec_amended(PyObject *own_module, PyObject *const *arguments, 
     if (done == NULL)
         return NULL;
     Py_DECREF(done);
-    PyObject *ours = PyImport_ImportModule("_oxidized_ctypes");
+    PyObject *name = PyObject_GetAttr(loader, state->str_name);
+    const char *ours_name = name ? amended_by(name) : NULL;
+    PyObject *ours = ours_name ? PyImport_ImportModule(ours_name) : NULL;
+    if (name && ours_name == NULL)
+        PyErr_SetString(PyExc_ImportError, "the loader's name was changed");
     done = ours ? PyObject_CallMethod(ours, "amend", "O", module) : NULL;
+    Py_XDECREF(name);
     Py_XDECREF(ours);
     return done;
 }
@@ -222,8 +243,8 @@ static PyObject *make_loader(struct state *state, const struct oxidize_module *r
     }
     PyObject *arguments[] = {name, path};
     PyObject *loader = PyObject_Vectorcall(type, arguments, 2, NULL);
-    /* This one loader differs, so that no other import pays for it. */
-    if (loader && PyUnicode_CompareWithASCIIString(name, "ctypes.util") == 0) {
+    /* These loaders differ, so that no other import pays for it. */
+    if (loader && amended_by(name)) {
         PyObject *amended = PyMethod_New(state->exec_amended, loader);
         if (amended == NULL || PyObject_SetAttr(loader, state->str_exec_module, amended) < 0)
             Py_CLEAR(loader);

@@ -48,6 +48,7 @@ STDLIB_START = {
     "linecache": "the interpreter registers the code of `-c` with it",
     "warnings": "`-W`, PYTHONWARNINGS",
     "_oxidized_ctypes": "ours: what ctypes.util says of libraries in the image",
+    "_oxidized_platform": "ours: what platform says of the C library",
     **dict.fromkeys(
         (
             *("_collections_abc", "_sitebuiltins", "abc", "codecs", "genericpath", "io", "ntpath"),

@@ -64,7 +64,7 @@ IMPORTS_FILE = "imports.json"
 # The components of the standard library: what an executable has by default, and what it asked for.
 STDLIB, STDLIB_EXTRA = "stdlib", "stdlib-extra"
 # Of `oxidize_rules.runtime`: what the runtime has in Python. They lie beside the standard library.
-RUNTIME_MODULES = ("_oxidized_ctypes.py",)
+RUNTIME_MODULES = ("_oxidized_ctypes.py", "_oxidized_platform.py")
 
 # Where things stand in the image, relative to its root.
 APP_DIR = "app"
