@@ -118,9 +118,16 @@ pickle: (Point(x=1, y=2), '__main__')
 """
 
 
-@pytest.mark.parametrize("method", ["", "fork", "spawn", "forkserver", "cleared"])
-def test_multiprocessing(packages: Packaged, libc: str, method: str) -> None:
-    file = packages("processes", libc)
+@pytest.mark.parametrize(
+    ("project", "method"),
+    [
+        *(("processes", method) for method in ("", "fork", "spawn", "forkserver", "cleared")),
+        *(("processes:arguments", method) for method in ("spawn", "forkserver")),
+    ],
+)
+def test_multiprocessing(packages: Packaged, libc: str, project: str, method: str) -> None:
+    """With an entry point; and without one, where `argv` makes the interpreter run the program."""
+    file = packages(project, libc)
     ended = start([file, *filter(None, [method])])
     used = {"": DEFAULT_METHOD, "cleared": "spawn"}.get(method, method)
     assert (ended.code, ended.out) == (0, PROCESSES.format(method=used)), ended

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
 
 REPOSITORY = Path(__file__).resolve().parents[4]
-PROJECTS = ("hello", "cli", "interpreter", "processes", "native_code", "imports", "bytecode")
+PROJECTS = (
+    "hello",
+    "cli",
+    "interpreter",
+    "processes",
+    "processes:arguments",
+    "native_code",
+    "imports",
+    "bytecode",
+)
 LIBCS = ("musl", "gnu")
 # A folder as Pants' `dist`, taken instead of packaging: for work on the tests themselves.
 DIST_VARIABLE = "OXIDIZE_TEST_DIST"
