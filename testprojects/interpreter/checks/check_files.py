@@ -282,13 +282,6 @@ class Folders(unittest.TestCase):
             self.assertEqual(os.path.realpath(f"{folder}/link"), FILE)
         with socket.socket(socket.AF_UNIX) as server, self.assertRaises(FileNotFoundError):
             server.bind(find("socket"))
-        with self.assertRaises(FileNotFoundError):
-            os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-c", ""],
-                os.environ,
-                file_actions=[(os.POSIX_SPAWN_OPEN, 0, FILE, os.O_RDONLY, 0)],
-            )
 
     def test_leaving_the_image(self) -> None:
         self.assertEqual(os.stat(f"{ROOT}/lib/../../"), os.stat("/"))

@@ -73,6 +73,42 @@ class Running(unittest.TestCase):
         ):
             self.assertEqual(output_of(start), (7, b"from the image\n"))
 
+    def spawned(self, *actions: tuple[object, ...]) -> bytes:
+        """What a child reads from its descriptor 7, twice opened."""
+        code = "import os; os.write(1, os.read(7, 9) + os.read(8, 4))"
+        return output_of(
+            lambda: os.posix_spawn(
+                sys.executable, [sys.executable, "-Ic", code], os.environ, file_actions=actions
+            )
+        )[1]
+
+    def test_spawned_with_files_of_the_image(self) -> None:
+        """The child opens them itself: each has its own position, and the parent keeps nothing."""
+        if not os.path.exists("/proc/self/fd"):
+            self.skipTest("no /proc on this machine")
+        with open(NO_PROGRAM, "rb") as stream:
+            start = stream.read(9)
+        before = os.listdir("/proc/self/fd")
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+        for target in (NO_PROGRAM, f"{DATA}/../data/lines.txt"):
+            read = self.spawned(
+                (os.POSIX_SPAWN_OPEN, 7, target, flags, 0),
+                (os.POSIX_SPAWN_CLOSE, 0),
+                (os.POSIX_SPAWN_OPEN, 8, NO_PROGRAM, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, 1, 4),
+            )
+            self.assertEqual(read, start + start[:4])
+        for target, flags, expected in (
+            (NO_PROGRAM, os.O_WRONLY, errno.EROFS),
+            (NO_PROGRAM, os.O_RDWR | os.O_CREAT | os.O_TRUNC, errno.EROFS),
+            (NO_PROGRAM, os.O_RDONLY | os.O_DIRECTORY, errno.ENOTDIR),
+            (f"{DATA}/missing", os.O_RDONLY, errno.ENOENT),
+        ):
+            with self.assertRaises(OSError) as caught:
+                self.spawned((os.POSIX_SPAWN_OPEN, 7, target, flags, 0))
+            self.assertEqual(caught.exception.errno, expected, (target, flags))
+        self.assertEqual(os.listdir("/proc/self/fd"), before)
+
     def test_script(self) -> None:
         if not (os.path.exists("/bin/sh") and os.path.exists("/proc/self/fd")):
             self.skipTest("no /bin/sh or no /proc on this machine")

@@ -75,12 +75,6 @@ DIFFERENCES: Tuple[Difference, ...] = (
         "It changes the configuration of a running interpreter, which getpath.py would complete",
     ),
     Difference(
-        ("test_posix",),
-        r".*\.test_multiple_file_actions",
-        "2 tests",
-        "`posix_spawn` opens `test_posix.py` in the child, where libc asks the kernel alone",
-    ),
-    Difference(
         ("test_site",),
         r".*\._pthFileTests\.test_underpth_(basic|file|nosite_file)",
         "3 tests",
