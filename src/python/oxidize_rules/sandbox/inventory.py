@@ -5,7 +5,8 @@ Used by the link (sandbox/link.py), whose request describes the executable under
     facts          facts.json files (sandbox/facts.py), of the distribution, the runtime, the wheels
     subject        name, address, version, target_triple, python_version, filename
     prefixes       [[beginning of a path in the link, what facts write for it], ...]
-    components     [[name, path of its payload, [archives that it is made from]], ...]
+    components     [[name, path of its payload, [archives that it is made from], path of its
+                   native.json or null], ...]
     extensions     {name: {"objects": [...], "archives": [...], "droppable": yes or no}} of those
                    that are linked, with paths as facts write them
     decompresses   the archive with which the executable decompresses itself, or null
@@ -48,7 +49,10 @@ class Linked:
 
     def __init__(self, request: Mapping[str, Any], link_map: LinkMap) -> None:
         self.request = request
-        payloads = {path: name for name, path, _ in request["components"]}
+        payloads = {path: name for name, path, _, _ in request["components"]}
+        self.native = {
+            name: native_files(path) for name, _, _, path in request["components"] if path
+        }
         self.files: dict[str, int] = {}
         self.components: dict[str, int] = {}
         for path, size in link_map.files.items():
@@ -61,10 +65,20 @@ class Linked:
                     break
             self.files[path] = self.files.get(path, 0) + size
         # Shared libraries that are made from archives of the distribution.
-        for name, _, archives in request["components"]:
+        for name, _, archives, _ in request["components"]:
             for archive in archives:
                 if name in self.components:
                     self.files[archive] = self.files.get(archive, 0) + self.components[name]
+
+    def has(self, part: Mapping[str, Any]) -> bool:
+        """Whether a part of a component is in: a filter may have left out the files that it is."""
+        component = part["component"]
+        if component not in self.components:
+            return False
+        files = part.get("files")
+        if not files or component not in self.native:
+            return True
+        return any(os.path.basename(path) in self.native[component] for path in files)
 
     def matching(self, part: Mapping[str, Any]) -> set[str]:
         """The files that are of a part."""
@@ -76,6 +90,12 @@ class Linked:
             elif pattern in self.files:
                 found.add(pattern)
         return found
+
+
+def native_files(path: str) -> set[str]:
+    """The names of the ELF files that a component has, by its native.json."""
+    with open(path, encoding="utf-8") as stream:
+        return {os.path.basename(one["path"]) for one in json.load(stream)["native"]}
 
 
 def read_facts(paths: Iterable[str]) -> list[Part]:
@@ -95,7 +115,7 @@ def make_inventory(
     linked = Linked(request, link_map)
     address = request["subject"]["address"]
     taken = {part["id"]: linked.matching(part) for part in facts}
-    told = [part for part in facts if taken[part["id"]] or part["component"] in linked.components]
+    told = [part for part in facts if taken[part["id"]] or linked.has(part)]
     unknown = _unknown_parts(linked, told, taken)
     told += unknown
     sizes = _sizes(linked, told, taken)
@@ -141,7 +161,7 @@ def _unknown_parts(linked: Linked, told: Sequence[Part], taken: dict[str, set[st
         found.append(part)
         taken[part["id"]] = {path}
     components = {part["component"] for part in told}
-    made = {name for name, _, archives in linked.request["components"] if archives}
+    made = {name for name, _, archives, _ in linked.request["components"] if archives}
     for name in sorted(linked.components.keys() - components - made):
         kind, _, rest = name.partition(":")
         if kind == "wheel":
@@ -285,7 +305,7 @@ def _why(
     file = min((os.path.basename(path) for path in files), default=None)
     made = [
         name
-        for name, _, archives in request["components"]
+        for name, _, archives, _ in request["components"]
         if files.intersection(archives) or name == part["component"]
     ]
     decompresses = request["decompresses"] in files

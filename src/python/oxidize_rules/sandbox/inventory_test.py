@@ -52,7 +52,7 @@ def inventory(
         {
             "subject": {"address": ADDRESS, "name": "bin"},
             "prefixes": [["__dist/", ""], ["__sysroot/", "sysroot/"]],
-            "components": components,
+            "components": [[*one, None][:4] for one in components],
             "extensions": {
                 name: {"objects": one[0], "archives": one[1], "droppable": one[2]}
                 for name, one in EXTENSIONS.items()
@@ -189,6 +189,24 @@ def test_a_distribution_of_the_teams_own_is_a_package() -> None:
     assert parts["first-party:lib:dist"]["why"] == [ADDRESS, "lib:dist"]
     assert parts["wheel:other"]["why"] == [ADDRESS, "lib:dist", "other"]
     assert parts["wheel:other"]["drop"] == "take `lib:dist` out of the `dependencies`"
+
+
+def test_a_bundled_library_that_a_filter_left_out(tmp_path: Path) -> None:
+    path = "lib/python3.13/site-packages/x.libs/libin-1.so.2"
+    (tmp_path / "native.json").write_text(json.dumps({"native": [{"path": path}]}))
+    facts = [
+        new_part("wheel:x", "x", component="wheel:x-1"),
+        *(
+            new_part(f"bundled:x/{name}", name, component="wheel:x-1", size=5, files=[file])
+            for name, file in (("in", "x.libs/libin-1.so.2"), ("out", "x.libs/libout-1.so.2"))
+        ),
+        new_part("bundled:x/_vendor", "_vendor", component="wheel:x-1"),
+    ]
+    components = [["wheel:x-1", "c/1.o", [], str(tmp_path / "native.json")]]
+    parts = inventory({"c/1.o": 60}, components, facts)["by_id"]
+    assert list(parts) == ["bundled:x/_vendor", "bundled:x/in", "wheel:x"]
+    assert parts["wheel:x"]["size"] == 55
+    assert "files" not in parts["bundled:x/in"]
 
 
 def test_a_library_made_from_an_archive_is_that_library() -> None:

@@ -437,6 +437,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
                         f"the component `{component.name}`",
                         stable=not component.name.startswith("folder:"),
                         component=component.name,
+                        native=component.native if component.has_native else None,
                     )
                     for component in components
                 ),

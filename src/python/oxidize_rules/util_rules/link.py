@@ -34,6 +34,7 @@ from oxidize_rules.compat import (
 from oxidize_rules.sandbox.facts import FACTS_FILE, TEXTS_DIR, named_texts
 from oxidize_rules.sandbox.portability import PYTHON_API
 from oxidize_rules.util_rules import extension_filter
+from oxidize_rules.util_rules.component import NATIVE_FILE
 from oxidize_rules.util_rules.distribution import (
     PythonDistribution,
     PythonDistributionRequest,
@@ -84,13 +85,14 @@ _WRAP = "__wrap.txt"
 _REPORT = "__portability.json"
 _MAP = "__link.map"
 _FACTS_DIR = "__facts"
+_NATIVE_DIR = "__native"
 INVENTORY = "inventory.json"
 
 
 @dataclass(frozen=True)
 class LinkObject:
     """An object `path` in `digest`, and what it belongs to, in words for a message. One that is a
-    component's payload names it, as facts do.
+    component's payload names it, as facts do; with ELF files inside, `native` has its native.json.
 
     One that seldom changes is `stable`: it is not copied into each link's sandbox, but stays in
     the daemon's folder of inputs for as long as the daemon lives.
@@ -101,6 +103,7 @@ class LinkObject:
     owner: str
     stable: bool = False
     component: str = "image"
+    native: Optional[Digest] = None
 
 
 @dataclass(frozen=True)
@@ -231,6 +234,7 @@ def inventory_request(
                 one.component,
                 f"{_COMPONENTS_DIR}/{number}/{one.path}",
                 list(made_from(one.component)),
+                f"{_NATIVE_DIR}/{number}/{NATIVE_FILE}" if one.native else None,
             ]
             for number, one in enumerate(request.objects)
         ],
@@ -319,6 +323,11 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
         add_prefix(AddPrefix(digest, f"{_FACTS_DIR}/{number}"))
         for number, digest in enumerate(facts_files)
     )
+    native_places = await concurrently(
+        add_prefix(AddPrefix(one.native, f"{_NATIVE_DIR}/{number}"))
+        for number, one in enumerate(request.objects)
+        if one.native
+    )
     linker = await digest_subset_to_digest(DigestSubset(zig.digest, PathGlobs(_ZIG_FILES)))
     changing = await concurrently(
         add_prefix(AddPrefix(one.digest, f"{_COMPONENTS_DIR}/{number}"))
@@ -340,7 +349,9 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
         )
     )
     inputs = await merge_digests(
-        MergeDigests((written, inittab.digest, runtime.digest, *facts_places, *changing))
+        MergeDigests(
+            (written, inittab.digest, runtime.digest, *facts_places, *native_places, *changing)
+        )
     )
     debug = debug_filename(request.output_filename)
     outputs = (
