@@ -26,7 +26,14 @@ from oxidize_rules.sandbox import facts
 from oxidize_rules.sandbox.distribution_metadata import links_of
 from oxidize_rules.sandbox.errors import UserError, run
 from oxidize_rules.sandbox.facts import TEXT_ALONE, Texts, all_of, license_ref, new_part
-from oxidize_rules.sandbox.known_libraries import FALSE_CLAIMS, LIBRARIES, FalseClaim, Library
+from oxidize_rules.sandbox.known_libraries import (
+    FALSE_CLAIMS,
+    LIBRARIES,
+    FalseClaim,
+    Library,
+    known_library,
+    library_name,
+)
 from oxidize_rules.sandbox.licenses import BadExpression, parse
 from oxidize_rules.sandbox.vendored_code import VENDORED, Vendored
 
@@ -189,17 +196,6 @@ def _licensed(
         if text is not None:
             told["extracted"] = {told["license"]: texts[0][1]}
     return told
-
-
-def library_name(archive: str) -> str:
-    """`build/lib/libz.a` is `z`."""
-    match = re.fullmatch(r"(?:lib)?(.+?)\.a", os.path.basename(archive))
-    return match.group(1) if match else os.path.basename(archive)
-
-
-def known_library(archive: str) -> Optional[Library]:
-    name = library_name(archive)
-    return next((row for row in LIBRARIES if re.fullmatch(row.archives, name)), None)
 
 
 def license_of(row: Library, version: Optional[Tuple[int, ...]]) -> str:

@@ -11,6 +11,9 @@ string, the version is not known.
 
 from __future__ import annotations
 
+import os
+import re
+
 from oxidize_rules.sandbox.facts import TEXT_ALONE
 
 TYPE_CHECKING = False
@@ -278,6 +281,17 @@ LIBRARIES = (
         homepage="https://facebook.github.io/zstd/",
     ),
 )
+
+
+def library_name(archive: str) -> str:
+    """`build/lib/libz.a` is `z`."""
+    match = re.fullmatch(r"(?:lib)?(.+?)\.a", os.path.basename(archive))
+    return match.group(1) if match else os.path.basename(archive)
+
+
+def known_library(archive: str) -> Library | None:
+    name = library_name(archive)
+    return next((row for row in LIBRARIES if re.fullmatch(row.archives, name)), None)
 
 
 class FalseClaim:

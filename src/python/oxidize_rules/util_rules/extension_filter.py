@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from oxidize_rules.binary_targets import EXTENSION_FILTERS
+from oxidize_rules.sandbox.known_libraries import known_library
 from oxidize_rules.sandbox.licenses import is_copyleft
 from oxidize_rules.util_rules.distribution import Extension
 
@@ -47,13 +48,19 @@ def foreign_libraries(extension: Extension) -> tuple[str, ...]:
 
 
 def _copyleft(extension: Extension, links: bool) -> Optional[str]:
-    """CPython's own code has CPython's licence: where a module links nothing and nothing is told,
-    there is nothing else in it."""
+    """What the distribution tells of a module, and what is known of its libraries by their names.
+
+    CPython's own code has CPython's licence: where a module links nothing and nothing is told,
+    there is nothing else in it.
+    """
     licenses = extension.licenses
     told = " AND ".join(licenses)
     copyleft = is_copyleft(licenses)
     if copyleft:
         return f"its licence is {told}"
+    for library in map(known_library, extension.static_libraries):
+        if library and is_copyleft([library.license]):
+            return f"it links {library.title}, whose licence is {library.license}"
     if copyleft is None:
         return f"whether its licence, {told}, is copyleft is not known"
     if links and not licenses and not extension.license_public_domain:

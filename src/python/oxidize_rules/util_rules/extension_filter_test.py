@@ -28,6 +28,19 @@ GPL_READLINE = {
         ("no-libraries", "readline", GPL_READLINE, "links readline"),
         ("no-copyleft", "readline", GPL_READLINE, "licence is GPL-3.0-only"),
         ("no-copyleft", "readline", {**GPL_READLINE, "required": True}, None),
+        # What an archive is called is believed more than what is said of it.
+        ("no-copyleft", "readline", {**GPL_READLINE, "licenses": ()}, "it links GNU readline"),
+        (
+            "no-copyleft",
+            "readline",
+            {**GPL_READLINE, "licenses": ("MIT",)},
+            "it links GNU readline",
+        ),
+        (
+            *("no-copyleft", "_dbm"),
+            {"static_libraries": ("build/lib/libdb-6.0.a",), "license_public_domain": True},
+            "it links Berkeley DB, whose licence is Sleepycat",
+        ),
         ("no-copyleft", "_x", {"licenses": ("MIT AND GPL-3.0-only",)}, "MIT AND GPL-3.0-only"),
         ("no-copyleft", "_x", {"licenses": ("MIT", "Sleepycat")}, "MIT AND Sleepycat"),
         ("no-copyleft", "_x", {"licenses": ("MIT OR GPL-3.0-only",)}, None),
