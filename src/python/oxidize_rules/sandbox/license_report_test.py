@@ -126,6 +126,13 @@ def test_first_party_code_is_told_of_on_request() -> None:
     assert "LicenseRef-Own" not in notices(told)
 
 
+def test_own_distributions_that_state_a_licence_keep_it() -> None:
+    own = part("first-party:lib:dist", "1", "MIT")
+    for policy in ({}, {"first_party_license": "LicenseRef-Own"}):
+        (told,) = made(policy, parts=[own])["parts"]
+        assert told["license"] == "MIT"
+
+
 def test_the_whole_is_known_where_every_part_is() -> None:
     assert made()["license"] is None
     known = [one for one in inventory()["parts"] if one["license"]]
