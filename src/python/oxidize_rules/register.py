@@ -37,6 +37,7 @@ from oxidize_rules.goals import (  # noqa: E402
     update_distributions,
 )
 from oxidize_rules.util_rules import (  # noqa: E402
+    advisories,
     analyze,
     component,
     cxx_library,
@@ -66,6 +67,7 @@ from oxidize_rules.util_rules import (  # noqa: E402
 )
 
 _RULES = (
+    advisories,
     analyze,
     analyze_files,
     component,

@@ -12,11 +12,8 @@ from pants.engine.console import Console
 from pants.engine.fs import (
     AddPrefix,
     CreateDigest,
-    Digest,
     FileContent,
-    GlobMatchErrorBehavior,
     MergeDigests,
-    PathGlobs,
 )
 from pants.engine.goal import Goal, GoalSubsystem, Outputting
 from pants.engine.target import Targets
@@ -31,16 +28,15 @@ from oxidize_rules.compat import (
     collect_rules,
     concurrently,
     create_digest,
-    digest_to_snapshot,
     execute_process,
     get_digest_contents,
     goal_rule,
     implicitly,
     merge_digests,
-    path_globs_to_digest,
     rule,
 )
 from oxidize_rules.distribution_targets import PythonDistributionArchiveTarget
+from oxidize_rules.util_rules.advisories import AdvisoriesRequest, find_advisories
 from oxidize_rules.util_rules.distribution import (
     DistributionArchiveFieldSet,
     DistributionMetadataRequest,
@@ -60,7 +56,7 @@ from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_too
 
 _NAME = "oxidize-distribution"
 _INPUT, _OUTPUT = "input.json", "report"
-_PROGRAM = ("advisories", "component_names", "text_table", "version_order")
+_PROGRAM = ("advisories", "advisory_files", "component_names", "text_table", "version_order")
 
 # Members are named as the values are written in an option.
 ExtensionFilter = Enum(  # type: ignore[misc]
@@ -111,49 +107,6 @@ class DistributionSubsystem(Outputting, GoalSubsystem):
 class DistributionGoal(Goal):
     subsystem_cls = DistributionSubsystem
     environment_behavior = Goal.EnvironmentBehavior.LOCAL_ONLY
-
-
-# -----------------------------------------------------------------------------------------------
-# Advisories
-# -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class AdvisoriesRequest:
-    """`globs` below the build root; `goal` is who asks."""
-
-    globs: Tuple[str, ...]
-    goal: str
-
-
-@dataclass(frozen=True)
-class Advisories:
-    digest: Digest
-    paths: Tuple[str, ...]
-
-
-@rule
-async def find_advisories(request: AdvisoriesRequest) -> Advisories:
-    for glob in request.globs:
-        if glob.startswith("/") or ".." in glob.split("/"):
-            raise OxidizeError(
-                f"{request.goal}: `--advisories` is `{glob}`, expected a path below the build "
-                "root. To fix, put the file there, and name it relative to `pants.toml`."
-            )
-    digest = await path_globs_to_digest(
-        PathGlobs(
-            request.globs,
-            glob_match_error_behavior=GlobMatchErrorBehavior.error,
-            description_of_origin=f"the option `--advisories` of {request.goal}",
-        )
-    )
-    snapshot = await digest_to_snapshot(digest)
-    return Advisories(digest, snapshot.files)
-
-
-# -----------------------------------------------------------------------------------------------
-# The report
-# -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

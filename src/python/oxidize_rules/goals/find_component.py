@@ -39,7 +39,13 @@ from oxidize_rules.compat import (
     merge_digests,
     rule,
 )
+from oxidize_rules.sandbox.advisories import AFFECTED
 from oxidize_rules.sandbox.component_query import BadQuery, parse_query
+from oxidize_rules.util_rules.advisories import (
+    Advisories,
+    AdvisoriesRequest,
+    find_advisories,
+)
 from oxidize_rules.util_rules.executable import ExecutableRequest, build_executable
 from oxidize_rules.util_rules.link import INVENTORY
 from oxidize_rules.util_rules.sandbox_program import OxidizeError, raise_on_failure
@@ -47,7 +53,7 @@ from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_too
 
 _NAME = "oxidize-contains"
 _INPUT, _OUTPUT = "input.json", "report"
-_PROGRAM = ("component_names", "text_table", "version_order")
+_PROGRAM = ("advisories", "advisory_files", "component_names", "text_table", "version_order")
 
 
 class AnswerFormat(Enum):
@@ -66,7 +72,10 @@ class ContainsSubsystem(Outputting, GoalSubsystem):
         What counts is what the link took into the executable of each target, in each of its
         parametrizations: libraries, code in CPython, wheels and libraries in them, the interpreter.
 
-        Exits with 1 if something is found, or has a version that is not known; with 0 if not.
+        With `--advisories`, tell which of them have known vulnerabilities.
+
+        Exits with 1 if a component is found, or has a version that is not known, or is affected by
+        an advisory; with 0 if not.
         """
     )
 
@@ -88,6 +97,14 @@ class ContainsSubsystem(Outputting, GoalSubsystem):
         default=AnswerFormat.text,
         help="For a person, or for a program (`docs/licensing.md` tells the keys).",
     )
+    advisories = StrListOption(
+        help=softwrap(
+            """
+            Files with advisories in OSV's JSON format, by path or glob below the build root.
+            Nothing is looked up on the network.
+            """
+        ),
+    )
 
 
 class ContainsGoal(Goal):
@@ -95,11 +112,12 @@ class ContainsGoal(Goal):
     environment_behavior = Goal.EnvironmentBehavior.LOCAL_ONLY
 
 
-def check_queries(queries: Iterable[str]) -> Tuple[str, ...]:
-    """Raises OxidizeError for what is no query, and if there is none: before anything is built."""
+def check_queries(queries: Iterable[str], needed: bool = True) -> Tuple[str, ...]:
+    """Raises OxidizeError for what is no query, and if one is `needed` and there is none: before
+    anything is built."""
     found = tuple(queries)
     example = f"`{bin_name()} {_NAME} --component='openssl<3.5.7' ::`"
-    if not found:
+    if not found and needed:
         raise OxidizeError(
             f"{_NAME}: no component is named. To fix, name one in `--component`, or after `--` "
             f"behind the targets: {example}."
@@ -137,6 +155,7 @@ class ComponentAnswersRequest:
 
     queries: Tuple[str, ...]
     inventories: Tuple[Tuple[str, Digest], ...]
+    advisories: Advisories
 
 
 @dataclass(frozen=True)
@@ -164,15 +183,18 @@ async def answer_queries(request: ComponentAnswersRequest) -> ComponentAnswers:
     given = {"queries": request.queries, "binaries": binaries}
     content = FileContent(_INPUT, json.dumps(given, sort_keys=True).encode())
     digest = await merge_digests(
-        MergeDigests([await create_digest(CreateDigest([content])), *placed])
+        MergeDigests(
+            [await create_digest(CreateDigest([content])), *placed, request.advisories.digest]
+        )
     )
     process = await prepare_tool_process(
         sandbox_tool(
             "component_query",
             _INPUT,
             _OUTPUT,
+            *(f"--advisories={path}" for path in request.advisories.paths),
             programs=_PROGRAM,
-            description=f"Look for {', '.join(request.queries)} in {len(binaries)} inventories",
+            description=f"Look for components in {len(binaries)} inventories",
             input_digest=digest,
             output_directories=(_OUTPUT,),
             level=LogLevel.DEBUG,
@@ -190,8 +212,11 @@ async def answer_queries(request: ComponentAnswersRequest) -> ComponentAnswers:
 async def find_components(
     targets: Targets, options: ContainsSubsystem, console: Console
 ) -> ContainsGoal:
-    queries = check_queries((*options.component, *options.args))
+    queries = check_queries((*options.component, *options.args), not options.advisories)
     binaries = binaries_of(targets)
+    advisories = await find_advisories(
+        AdvisoriesRequest(tuple(options.advisories), _NAME), **implicitly()
+    )
     executables = await concurrently(
         build_executable(
             ExecutableRequest(
@@ -206,12 +231,14 @@ async def find_components(
         for fields, executable in zip(binaries, executables)
     ]
     answers = await answer_queries(
-        ComponentAnswersRequest(queries, tuple(inventories)), **implicitly()
+        ComponentAnswersRequest(queries, tuple(inventories), advisories), **implicitly()
     )
     with options.output(console) as write:
         write(answers.json if options.format is AnswerFormat.json else answers.text)
-    found = any(one["found"] for one in json.loads(answers.json)["queries"])
-    return ContainsGoal(1 if found else 0)
+    report = json.loads(answers.json)
+    found = any(one["found"] for one in report["queries"])
+    affected = any(one["state"] == AFFECTED for one in report["findings"])
+    return ContainsGoal(1 if found or affected else 0)
 
 
 def rules() -> Iterable[object]:

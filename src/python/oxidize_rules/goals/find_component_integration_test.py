@@ -61,6 +61,16 @@ def test_nothing_is_found() -> None:
     assert third == "log4j: nothing of that name in 1 binary"
 
 
+def test_known_vulnerabilities() -> None:
+    code, out, err = contains("--advisories=testprojects/advisories/*.json", HELLO[1])
+    assert code == 1, err
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[0] == "advisories read: 2"
+    assert lines[1].startswith(f"{HELLO[1]}: 1 known vulnerability")
+    assert lines[2].startswith("library:openssl 3.")
+    assert "EXAMPLE-1 affected, fixed in 4.0.0 Not a vulnerability" in lines[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

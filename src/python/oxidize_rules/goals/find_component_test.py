@@ -13,6 +13,7 @@ from oxidize_rules.util_rules.sandbox_program import OxidizeError
 def test_good_queries() -> None:
     queries = ("openssl<3.5.7", "wheel:numpy>=1,<2", "*ssl*")
     assert check_queries(queries) == queries
+    assert check_queries((), needed=False) == ()
 
 
 @pytest.mark.parametrize(

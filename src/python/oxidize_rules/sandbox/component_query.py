@@ -1,6 +1,6 @@
 """Questions for components by name and version, and their answers from inventories.
 
-    python -m oxidize_rules.sandbox.component_query INPUT OUTPUT
+    python -m oxidize_rules.sandbox.component_query INPUT OUTPUT [--advisories FILE]...
 
 A query is a name and, if only some versions are meant, comparisons: `openssl`, `openssl<3.5.7`,
 `openssl>=3.0,<3.0.17`, `wheel:numpy<2`, `lib*ssl*`. Names are those of `component_names.py`,
@@ -16,6 +16,10 @@ addresses), and for each of `queries`:
                 version cannot be compared
     other       the same of parts of that name whose version is not meant
     similar     names like it, if no binary has a part of that name
+
+A FILE has advisories in OSV's format (see `advisories.py`). The report has `advisories` (how many
+were read, or null) and `findings`: what they say of a part in a binary (keys: binary, and those of
+`findings` in `distribution_report.py`).
 """
 
 from __future__ import annotations
@@ -23,11 +27,13 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
+from oxidize_rules.sandbox.advisories import BadAdvisories, find
+from oxidize_rules.sandbox.advisory_files import finding_rows, not_in_format, read_files, summed_up
 from oxidize_rules.sandbox.component_names import KINDS, is_called, names_of, spelled
 from oxidize_rules.sandbox.errors import run
 from oxidize_rules.sandbox.text_table import columns
@@ -98,10 +104,25 @@ def answer(query: Query, inventories: Mapping[str, Mapping[str, Any]]) -> Dict[s
     return {"query": query.text, "found": found, "other": other, "similar": similar}
 
 
-def as_text(answers: Sequence[Mapping[str, Any]], binaries: int) -> str:
+def find_all(
+    inventories: Mapping[str, Mapping[str, Any]], advisories: Sequence[Mapping[str, Any]]
+) -> List[Dict[str, Any]]:
+    """`findings` of the report. Raises UserError for an advisory that is not in the format."""
+    try:
+        return [
+            {"binary": address, **asdict(finding)}
+            for address, inventory in sorted(inventories.items())
+            for finding in find(inventory["parts"], advisories)
+        ]
+    except BadAdvisories as error:
+        raise not_in_format(error) from error
+
+
+def as_text(report: Mapping[str, Any]) -> str:
     lines: List[str] = []
-    for one in answers:
-        lines += [f"{one['query']}: {summed_up(one, binaries)}"]
+    binaries = len(report["binaries"])
+    for one in report["queries"]:
+        lines += [f"{one['query']}: {counted_up(one, binaries)}"]
         rows = [
             [f"  {row['binary']}", row["part"], version_of(row), because(row)]
             for row in one["found"]
@@ -113,6 +134,12 @@ def as_text(answers: Sequence[Mapping[str, Any]], binaries: int) -> str:
             versions = sorted({f"{row['part']} {row['version']}" for row in one["other"]})
             count = len({row["binary"] for row in one["other"]})
             lines.append(f"  at other versions in {counted(count)}: {', '.join(versions)}")
+    if report["advisories"] is not None:
+        lines.append(f"advisories read: {report['advisories']}")
+        for address in report["binaries"]:
+            found = [row for row in report["findings"] if row["binary"] == address]
+            lines.append(f"{address}: {summed_up(found)}")
+            lines += columns([[f"  {row[0]}", *row[1:]] for row in finding_rows(found)])
     return "\n".join(lines) + "\n"
 
 
@@ -120,7 +147,7 @@ def counted(count: int) -> str:
     return "1 binary" if count == 1 else f"{count} binaries"
 
 
-def summed_up(one: Mapping[str, Any], binaries: int) -> str:
+def counted_up(one: Mapping[str, Any], binaries: int) -> str:
     with_it = {row["binary"] for row in one["found"] if row["state"] == FOUND}
     unknown = {row["binary"] for row in one["found"] if row["state"] == UNKNOWN} - with_it
     if not one["found"] and not one["other"]:
@@ -146,18 +173,25 @@ def main(argv: List[str]) -> None:
     parser = argparse.ArgumentParser(prog="component_query")
     parser.add_argument("input", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--advisories", type=Path, action="append")
     options = parser.parse_args(argv)
     given = json.loads(options.input.read_text("utf-8"))
     inventories = {
         one["address"]: json.loads(Path(one["inventory"]).read_text("utf-8"))
         for one in given["binaries"]
     }
-    answers = [answer(parse_query(text), inventories) for text in given["queries"]]
-    report = {"format": FORMAT, "binaries": sorted(inventories), "queries": answers}
+    advisories = read_files(options.advisories or ())
+    report = {
+        "format": FORMAT,
+        "binaries": sorted(inventories),
+        "queries": [answer(parse_query(text), inventories) for text in given["queries"]],
+        "advisories": None if options.advisories is None else len(advisories),
+        "findings": find_all(inventories, advisories),
+    }
     options.output.mkdir()
     content = json.dumps(report, indent=1, sort_keys=True) + "\n"
     (options.output / JSON_FILE).write_text(content, "utf-8")
-    (options.output / TEXT_FILE).write_text(as_text(answers, len(inventories)), "utf-8")
+    (options.output / TEXT_FILE).write_text(as_text(report), "utf-8")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pytest
 
 from oxidize_rules.sandbox import component_query
 from oxidize_rules.sandbox.component_query import BadQuery, answer, as_text, parse_query
+from oxidize_rules.sandbox.errors import UserError
 from oxidize_rules.sandbox.testing_inventory import inventory, part
 
 
@@ -99,7 +100,13 @@ def test_bad_queries(query: str, why: str) -> None:
 def test_the_text() -> None:
     found = inventories(openssl=None)
     queries = ("openssl<3.5.7", "openssl", "openssl>4", "opensl", "hacl-star<1")
-    text = as_text([answer(parse_query(query), found) for query in queries], 3)
+    text = as_text(
+        {
+            "binaries": list(found),
+            "queries": [answer(parse_query(query), found) for query in queries],
+            "advisories": None,
+        }
+    )
     assert [" ".join(line.split()) for line in text.splitlines()] == [
         "openssl<3.5.7: in 0 of 3 binaries, and in 1 of unknown version",
         "//b library:openssl unknown version by app:bin, extension `_ssl`, libssl.a",
@@ -123,21 +130,62 @@ def test_the_text() -> None:
 def test_a_version_without_an_order_is_shown() -> None:
     one = inventory()
     one["parts"] = [part("library:odd", "master", None, why=["//a"])]
-    text = as_text([answer(parse_query("odd<1"), {"//a": one})], 1)
+    answers = [answer(parse_query("odd<1"), {"//a": one})]
+    text = as_text({"binaries": ["//a"], "queries": answers, "advisories": None})
     assert "master (has no place in the order of versions)" in text
     assert "by" not in text
 
 
-def test_the_program(tmp_path: Path) -> None:
+def run(folder: Path, *queries: str, advisories: str | None = None) -> Any:
+    """The report of the program about `inventories`."""
     binaries = []
     for name, one in inventories().items():
-        path = tmp_path / f"{name[2:]}.json"
+        path = folder / f"{name[2:]}.json"
         path.write_text(json.dumps(one))
         binaries.append({"address": name, "inventory": str(path)})
-    given = {"queries": ["openssl<3.5.7", "zlib"], "binaries": binaries}
-    (tmp_path / "input.json").write_text(json.dumps(given))
-    component_query.main([str(tmp_path / "input.json"), str(tmp_path / "out")])
-    report = json.loads((tmp_path / "out/report.json").read_text())
+    (folder / "input.json").write_text(json.dumps({"queries": queries, "binaries": binaries}))
+    options = []
+    if advisories is not None:
+        (folder / "osv.json").write_text(advisories)
+        options = [f"--advisories={folder / 'osv.json'}"]
+    component_query.main([str(folder / "input.json"), str(folder / "out"), *options])
+    return json.loads((folder / "out/report.json").read_text())
+
+
+def test_the_program(tmp_path: Path) -> None:
+    report = run(tmp_path, "openssl<3.5.7", "zlib")
     assert (report["format"], report["binaries"]) == (1, ["//a", "//b", "//c"])
     assert [one["query"] for one in report["queries"]] == ["openssl<3.5.7", "zlib"]
-    assert (tmp_path / "out/report.txt").read_text().startswith("openssl<3.5.7: in 1 of 3 binaries")
+    assert (report["advisories"], report["findings"]) == (None, [])
+    text = (tmp_path / "out/report.txt").read_text()
+    assert text.startswith("openssl<3.5.7: in 1 of 3 binaries")
+    assert "advisories" not in text
+
+
+def test_advisories(tmp_path: Path) -> None:
+    events = [{"introduced": "3.5.0"}, {"fixed": "3.5.6"}]
+    affected = {
+        "package": {"ecosystem": "", "name": "openssl"},
+        "ranges": [{"type": "SEMVER", "events": events}],
+    }
+    advisory = {"id": "CVE-1", "summary": "It burns.", "affected": [affected]}
+    report = run(tmp_path, advisories=json.dumps(advisory))
+    assert (report["queries"], report["advisories"]) == ([], 1)
+    assert [(one["binary"], one["part"], one["state"]) for one in report["findings"]] == [
+        ("//b", "library:openssl", "affected")
+    ]
+    assert (tmp_path / "out/report.txt").read_text().splitlines() == [
+        "advisories read: 1",
+        "//a: 0 known vulnerabilities",
+        "//b: 1 known vulnerability",
+        "  library:openssl 3.5.5  CVE-1  affected, fixed in 3.5.6  It burns.",
+        "//c: 0 known vulnerabilities",
+    ]
+
+
+def test_bad_advisories(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^`--advisories`: the file .*osv\.json is not JSON"):
+        run(tmp_path, advisories="<html>")
+    with pytest.raises(UserError, match=r"^`--advisories`: a file has an advisory A that is not"):
+        run(tmp_path, advisories='{"id": "A", "affected": [3]}')
+    assert not (tmp_path / "out").exists()

@@ -33,8 +33,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Sequence
 
-from oxidize_rules.sandbox.advisories import AFFECTED, BadAdvisories, find, read_advisories
-from oxidize_rules.sandbox.errors import UserError, run
+from oxidize_rules.sandbox.advisories import BadAdvisories, find
+from oxidize_rules.sandbox.advisory_files import finding_rows, not_in_format, read_files, summed_up
+from oxidize_rules.sandbox.errors import run
 from oxidize_rules.sandbox.text_table import columns
 
 FORMAT = 1
@@ -81,10 +82,7 @@ def described(given: Mapping[str, Any], advisories: Sequence[Mapping[str, Any]])
             for part in sorted(parts, key=lambda part: str(part["id"]))
         ],
         "extensions": extensions,
-        "findings": [
-            {**asdict(finding), "aliases": list(finding.aliases), "fixed": list(finding.fixed)}
-            for finding in find(parts, advisories)
-        ],
+        "findings": [asdict(finding) for finding in find(parts, advisories)],
     }
 
 
@@ -243,37 +241,9 @@ def differences(found: Sequence[Report]) -> List[str]:
 def findings(found: Sequence[Report], count: int) -> List[str]:
     lines = [f"advisories read: {count}"]
     for one in found:
-        rows = []
-        for row in sorted(one["findings"], key=lambda row: (row["state"], row["part"])):
-            if row["state"] == AFFECTED:
-                fixed = f", fixed in {', '.join(row['fixed'])}" if row["fixed"] else ""
-                told = f"affected{fixed}"
-            else:
-                told = f"cannot be told: {row['why']}"
-            part = f"  {row['part']} {shown(row['version'])}"
-            name = ", ".join([row["advisory"], *row["aliases"]])
-            rows.append([part, name, told, row["summary"]])
-        lines.append(f"{one['address']}: {summed_up(one)}")
-        lines += columns(rows)
+        lines.append(f"{one['address']}: {summed_up(one['findings'])}")
+        lines += columns([[f"  {row[0]}", *row[1:]] for row in finding_rows(one["findings"])])
     return lines
-
-
-def summed_up(one: Report) -> str:
-    known = sum(row["state"] == AFFECTED for row in one["findings"])
-    unknown = len(one["findings"]) - known
-    told = f"{known} known vulnerabilities" if known != 1 else "1 known vulnerability"
-    return told + (f", {unknown} that cannot be told" if unknown else "")
-
-
-def read_files(paths: Iterable[Path]) -> List[Mapping[str, Any]]:
-    found: Dict[str, Mapping[str, Any]] = {}
-    for path in paths:
-        try:
-            # One advisory may be in several files.
-            found.update({one["id"]: one for one in read_advisories(path.read_bytes())})
-        except BadAdvisories as error:
-            raise UserError(f"`--advisories`: the file {path} {error}. To fix, mend it.") from error
-    return list(found.values())
 
 
 def main(argv: List[str]) -> None:
@@ -287,7 +257,7 @@ def main(argv: List[str]) -> None:
     try:
         found = [described(one, advisories) for one in given["distributions"]]
     except BadAdvisories as error:
-        raise UserError(f"`--advisories`: a file {error}. To fix, mend it.") from error
+        raise not_in_format(error) from error
     report = {
         "format": FORMAT,
         "extension_filter": given["extension_filter"],
