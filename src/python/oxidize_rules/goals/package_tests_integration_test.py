@@ -4,6 +4,8 @@ A spread of them runs always. All of them, for the tables in docs/compatibility.
 
     OXIDIZE_FULL=1 OXIDIZE_WRITE_DOCS=1 build-support/test \\
         src/python/oxidize_rules/goals/package_tests_integration_test.py
+
+With `-k` for some of them, which leaves the lines of the others as they are.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import re
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import Dict, Tuple
+from typing import Dict, List, Tuple
 
 import pytest
 
@@ -131,19 +133,32 @@ def counts(result: Result) -> str:
     return ", ".join(f"{number} {word}" for number, word in numbers if number)
 
 
-def table(results: Results) -> str:
+def kept(written: str, results: Results) -> Dict[str, List[str]]:
+    """The lines of the tables in the documentation, by project, of what did not run this time."""
+    ran = {project for project, _ in results}
+    lines: Dict[str, List[str]] = {}
+    for line in written.splitlines():
+        match = re.match(r"\| (\S+) \| \S+ \| \S", line)
+        if match and match[1] not in {*ran, "package"}:
+            lines.setdefault(match[1], []).append(line)
+    return lines
+
+
+def table(results: Results, known: Dict[str, List[str]]) -> str:
     versions = locked()
     lines = ["| package | version | tests of the | musl | glibc |", "|---|---|---|---|---|"]
     for suite in SUITES:
-        origin = "wheel, in the image" if suite.in_wheel else "sdist"
-        cells = [counts(results[suite.project, libc][0]) for libc in LIBCS]
-        lines.append(
-            f"| {suite.project} | {versions[suite.project][0]} | {origin} | {' | '.join(cells)} |"
-        )
+        if all((suite.project, libc) in results for libc in LIBCS):
+            origin = "wheel, in the image" if suite.in_wheel else "sdist"
+            cells = [counts(results[suite.project, libc][0]) for libc in LIBCS]
+            version = versions[suite.project][0]
+            lines.append(f"| {suite.project} | {version} | {origin} | {' | '.join(cells)} |")
+        else:
+            lines += known.get(suite.project, [])[:1]
     return "\n".join(lines) + "\n"
 
 
-def differences(results: Results) -> str:
+def differences(results: Results, known: Dict[str, List[str]]) -> str:
     """One line for each outcome inside and on disk that a reason explains, with how many tests."""
     found: Counter[Tuple[str, str, str, str, str]] = Counter()
     for (project, libc), pair in results.items():
@@ -151,16 +166,17 @@ def differences(results: Results) -> str:
         for name, (inside, on_disk) in compare(*pair).items():
             reason = suite.reason(libc, name) or f"not explained: `{name}`"
             found[project, libc, reason, inside, on_disk] += 1
-    if not found:
+    lines = [line for one in known.values() for line in one[1:]]
+    for (project, libc, reason, inside, on_disk), number in found.items():
+        name = {"musl": "musl", "gnu": "glibc"}[libc]
+        lines.append(f"| {project} | {name} | {number} | {inside} | {on_disk} | {reason} |")
+    if not lines:
         return "\nNo test has another outcome inside than on disk.\n"
-    lines = [
+    head = [
         "| package | C library | tests | inside | on disk | reason |",
         "|---|---|---|---|---|---|",
     ]
-    for (project, libc, reason, inside, on_disk), number in sorted(found.items()):
-        name = {"musl": "musl", "gnu": "glibc"}[libc]
-        lines.append(f"| {project} | {name} | {number} | {inside} | {on_disk} | {reason} |")
-    return "\nDifferent inside than on disk:\n\n" + "\n".join(lines) + "\n"
+    return "\nDifferent inside than on disk:\n\n" + "\n".join([*head, *sorted(lines)]) + "\n"
 
 
 def test_tables_of_the_documentation(results: Results) -> None:
@@ -170,7 +186,8 @@ def test_tables_of_the_documentation(results: Results) -> None:
     assert begin
     assert end
     if ALL:
-        found = table(results) + differences(results)
+        known = kept(written, results)
+        found = table(results, known) + differences(results, known)
         assert WRITE or written == found, f"{HOW} to write what was found into {DOCUMENT.name}"
     if ALL and WRITE:
         written = found

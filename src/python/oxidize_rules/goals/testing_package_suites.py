@@ -31,13 +31,34 @@ SUITES = (
     Suite("charset-normalizer", ("charset_normalizer",), native=True),
     Suite("click", ("click",)),
     Suite("docutils", ("docutils",), tests=("test",), remove=("docutils",)),
+    Suite("idna", ("idna",), native=True, remove=("idna",)),
+    Suite("importlib-metadata", ("importlib_metadata",), remove=("importlib_metadata",)),
+    Suite(
+        "importlib-resources",
+        ("importlib_resources",),
+        tests=("importlib_resources.tests",),
+        in_wheel=True,
+        remove=("importlib_resources",),
+    ),
     Suite("iniconfig", ("iniconfig",), tests=("testing",)),
     Suite("itsdangerous", ("itsdangerous",)),
     Suite("jinja2", ("jinja2",)),
+    Suite(
+        "jsonschema",
+        ("jsonschema",),
+        native=True,
+        tests=("jsonschema.tests",),
+        in_wheel=True,
+        remove=("jsonschema",),
+        env={"JSON_SCHEMA_TEST_SUITE": "json"},
+    ),
     Suite("mako", ("mako",), tests=("test",), remove=("mako",)),
     Suite("markupsafe", ("markupsafe",), native=True),
+    Suite("more-itertools", ("more_itertools",), remove=("more_itertools",)),
     Suite("pathspec", ("pathspec",), remove=("pathspec",)),
     Suite("pluggy", ("pluggy",), tests=("testing",)),
+    # Left out: tests of colours' contrast, by a package that the others do not need.
+    Suite("pygments", ("pygments",), remove=("pygments",), arguments=("--ignore=tests/contrast",)),
     Suite(
         "python-dateutil", ("dateutil",), native=True, plugins=("hypothesispytest", "pytest_cov")
     ),
@@ -59,6 +80,18 @@ SUITES = (
         in_wheel=True,
         remove=("referencing",),
         env={"REFERENCING_SUITE": "suite"},
+    ),
+    # Left out: tests that ask a copy of httpbin, or an address in the net that does not answer.
+    Suite(
+        "requests",
+        ("requests",),
+        native=True,
+        plugins=("pytest_mock",),
+        arguments=(
+            "--without-fixture=httpbin",
+            "--without-fixture=httpbin_secure",
+            *("-k", "not TestTimeout"),
+        ),
     ),
     Suite(
         "setuptools",
@@ -97,4 +130,14 @@ SUITES = (
     ),
     Suite("toolz", ("toolz",), tests=("toolz",), in_wheel=True, remove=("toolz",)),
     Suite("tzdata", ("tzdata",)),
+    # Left out: tests with its servers, which fail on disk, too, and not always the same ones.
+    Suite(
+        "urllib3",
+        ("urllib3",),
+        native=True,
+        tests=("test",),
+        plugins=("pytest_timeout", "pytest_socket"),
+        arguments=("--ignore=test/with_dummyserver", "--ignore=test/contrib"),
+    ),
+    Suite("wrapt", ("wrapt",), native=True),
 )
