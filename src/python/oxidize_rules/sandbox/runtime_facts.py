@@ -23,7 +23,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 from oxidize_rules.sandbox import facts
 from oxidize_rules.sandbox.errors import run
@@ -66,18 +66,16 @@ def musl(version: Optional[str], license: str, texts: Texts) -> Dict[str, Any]:
 
 def glibc(zig: str, texts: Texts) -> Dict[str, Any]:
     """Not glibc itself, which is the machine's: what glibc has each program linked with."""
-    named: List[List[str]] = []
-    for path in GLIBC_NOTICES:
-        if os.path.isfile(f"{zig}/{path}"):
-            notice = first_comment(read(f"{zig}/{path}").decode("utf-8", "replace"))
-            named.append([os.path.basename(path), texts.add(notice.encode())])
-            break
+    path = next((one for one in GLIBC_NOTICES if os.path.isfile(f"{zig}/{one}")), None)
+    if path is None:
+        raise RuntimeError(f"zig's tree has none of {', '.join(GLIBC_NOTICES)}")
+    notice = first_comment(read(f"{zig}/{path}").decode("utf-8", "replace"))
     return new_part(
         "libc:glibc",
         "glibc's start objects",
         license="LGPL-2.1-or-later WITH GCC-exception-2.0-note",
         license_from="the notices at the head of their sources",
-        texts=named,
+        texts=[[os.path.basename(path), texts.add(notice.encode())]],
         purl="pkg:generic/glibc",
         supplier="Free Software Foundation",
         homepage="https://www.gnu.org/software/libc/",

@@ -68,6 +68,12 @@ def test_glibc_with_the_notice_of_its_start_object(zig: Path) -> None:
     assert parts["library:gcc-runtime"]["component"] == "library:gcc"
 
 
+def test_a_zig_without_the_notice(zig: Path) -> None:
+    (zig / runtime_facts.GLIBC_NOTICES[0]).unlink()
+    with pytest.raises(RuntimeError, match="zig's tree has none of"):
+        parts_of(zig, "glibc")
+
+
 @pytest.mark.parametrize("libc", ["musl", "glibc"])
 def test_nothing_of_it_is_copyleft_for_who_links_it(zig: Path, libc: str) -> None:
     for part in parts_of(zig, libc).values():

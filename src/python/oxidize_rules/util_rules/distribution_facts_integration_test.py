@@ -12,11 +12,10 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from oxidize_rules.sandbox import testing_archives as archives
 from oxidize_rules.sandbox.licenses import is_copyleft
-from oxidize_rules.sandbox.testing_archives import MUSL, python_json, static_link, variant
-from oxidize_rules.util_rules import distribution_facts, runtime_facts
+from oxidize_rules.sandbox.testing_archives import python_json, static_link, variant
+from oxidize_rules.util_rules import distribution_facts
 from oxidize_rules.util_rules.distribution_facts import DistributionFactsRequest
 from oxidize_rules.util_rules.facts import Facts
-from oxidize_rules.util_rules.runtime_facts import RuntimeFactsRequest
 from oxidize_rules.util_rules.testing_distributions import declared, distribution_runner
 
 METADATA = python_json(
@@ -34,10 +33,8 @@ METADATA = python_json(
 def runner() -> RuleRunner:
     runner = distribution_runner(
         QueryRule(Facts, [DistributionFactsRequest]),
-        QueryRule(Facts, [RuntimeFactsRequest]),
         QueryRule(DigestContents, [Digest]),
         *distribution_facts.rules(),
-        *runtime_facts.rules(),
     )
     runner.write_files(
         {
@@ -65,10 +62,3 @@ def test_copyleft_libraries_are_caught(runner: RuleRunner) -> None:
     assert parts["library:readline"]["license"] == "GPL-3.0-or-later"
     assert parts["vendored:readline"]["license"] == "GPL-3.0-only"  # what the metadata adds
     assert parts["library:berkeley-db"]["license"] == "Sleepycat"
-
-
-def test_the_runtimes_texts_are_those_of_the_tools_in_use(runner: RuleRunner) -> None:
-    parts = parts_of(runner, RuntimeFactsRequest(MUSL.replace("musl", "gnu")))
-    (name, _) = parts["libc:glibc"]["texts"][0]
-    assert name == "start.S"
-    assert parts["compiler-runtime:compiler-rt"]["version"]
