@@ -55,6 +55,18 @@ SUITES = (
     Suite("mako", ("mako",), tests=("test",), remove=("mako",)),
     Suite("markupsafe", ("markupsafe",), native=True),
     Suite("more-itertools", ("more_itertools",), remove=("more_itertools",)),
+    Suite(
+        "packaging",
+        ("packaging",),
+        native=True,
+        plugins=("hypothesispytest",),
+        differences={
+            (
+                "musl",
+                "tests/test_manylinux.py::test_is_manylinux_compatible_old",
+            ): "It is for glibc, whose environment on disk it is compared with",
+        },
+    ),
     Suite("pathspec", ("pathspec",), remove=("pathspec",)),
     Suite("pluggy", ("pluggy",), tests=("testing",)),
     # Left out: tests of colours' contrast, by a package that the others do not need.
