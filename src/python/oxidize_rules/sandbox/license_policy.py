@@ -37,15 +37,10 @@ if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
 GROUPS = {"copyleft": True, "permissive": False}
 OVERRIDE_KEYS = ("license", "accept", "reason")
 
-# What else can be done about parts that people meet often, by name.
-REMEDIES = {
-    "readline": "take a distribution whose `readline` is linked with libedit (BSD-3-Clause)",
-    "gdbm": "take a distribution whose `_gdbm` is not built; `dbm.sqlite3` serves instead",
-    "berkeley-db": "leave `_dbm` out of `include_extensions`; `dbm.sqlite3` serves instead",
-}
-
 # Identifiers that documents make up for texts that SPDX has no name for.
 _OWN = ("licenseref-", "documentref-")
+# A name that is worth to be written into `overrides`; else the id is.
+_NAME = re.compile(r"[A-Za-z0-9._-]+\Z")
 _PATTERN = re.compile(r"[A-Za-z0-9.+*?:-]+( WITH [A-Za-z0-9.+*?-]+)?\Z")
 
 
@@ -295,10 +290,9 @@ def _licenses(tree: Tree) -> list[tuple[str, str]]:
 
 
 def _remedies(part: Mapping[str, Any], problem: str) -> list[str]:
-    name = f"{part['name']}=={part['version']}" if part["version"] else part["name"]
+    name = part["name"] if _NAME.match(part["name"]) else part["id"]
+    name += f"=={part['version']}" if part["version"] else ""
     remedies = [part["drop"]] if part["drop"] else []
-    if part["name"] in REMEDIES:
-        remedies.append(REMEDIES[part["name"]])
     of_an_extension = any(step.startswith("extension `") for step in part["why"])
     if of_an_extension and part["license"] and is_copyleft([part["license"]]) is not False:
         remedies.append('set `extension_filter="no-copyleft"` on the binary')

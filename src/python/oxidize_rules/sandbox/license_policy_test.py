@@ -151,7 +151,6 @@ def test_a_violation_says_who_brings_it_and_what_to_do() -> None:
         "    licence: GPL-3.0-or-later (its own statement)",
         "    in by:   app:bin > extension `readline` > libreadline.a",
         "    to do:   name `readline` in `exclude_extensions`",
-        "         or: take a distribution whose `readline` is linked with libedit (BSD-3-Clause)",
         '         or: set `extension_filter="no-copyleft"` on the binary',
         '         or: if you may ship it, overrides={"readline==8.2": '
         '{"accept": "GPL-3.0-or-later", "reason": "..."}}',
@@ -167,7 +166,7 @@ def test_a_violation_says_who_brings_it_and_what_to_do() -> None:
         '  silent<script>"x" 1.0+local: its licence is not known',
         "    licence: not known",
         "    in by:   app:bin > odd > silent",
-        '    to do:   find its licence out, and tell it by overrides={"silent<script>"x"=='
+        '    to do:   find its licence out, and tell it by overrides={"wheel:silent=='
         '1.0+local": {"license": "...", "reason": "..."}}',
     ]
 

@@ -64,7 +64,7 @@ a { color: var(--accent); }
   border: 1px solid var(--line); border-radius: 6px; padding: 0 .6rem;
   height: 2.3rem; max-width: 18rem;
 }
-.controls output { margin-left: auto; align-self: center; color: var(--faint); }
+.controls output { margin-left: auto; line-height: 2.3rem; color: var(--faint); }
 code { font: .95em ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .55rem .9rem .55rem 0; }
@@ -250,7 +250,7 @@ def page(report: Mapping[str, Any]) -> str:
         policy=f"<p>Policy: {escape(policy)}.</p>" if policy else "",
         licenses=_options(atoms),
         kinds=_options(kinds),
-        rows="\n".join(_row(part, names) for part in parts),
+        rows="\n".join(_row(part, names, subject["address"]) for part in parts),
         texts="\n".join(_texts(report, names)),
     )
 
@@ -283,7 +283,9 @@ def _text_names(report: Mapping[str, Any]) -> dict[str, str]:
     return names
 
 
-def _row(part: Mapping[str, Any], names: Mapping[str, str]) -> str:
+def _row(part: Mapping[str, Any], names: Mapping[str, str], address: str) -> str:
+    # The page says once of which target it is.
+    why = " > ".join(step for step in part["why"] if step != address)
     licenses = "\n".join(_atoms(part))
     license = escape(part["license"] or NOT_KNOWN)
     if not part["license"]:
@@ -301,8 +303,8 @@ def _row(part: Mapping[str, Any], names: Mapping[str, str]) -> str:
         f'<td data-sort="{escape(part["kind"])}">{escape(part["kind"])}</td>'
         f'<td data-sort="{escape(part["license"] or "~")}">{license}'
         + (f'<div class="why">{links}</div>' if links else "")
-        + f'</td><td class="why" data-sort="{escape(" > ".join(part["why"]))}">'
-        + _with_code(" > ".join(part["why"]))
+        + f'</td><td class="why" data-sort="{escape(why)}">'
+        + _with_code(why)
         + f'</td><td class="number" data-sort="{part["size"] or 0}">{size(part["size"])}</td></tr>'
     )
 
@@ -335,16 +337,17 @@ def _details(part: Mapping[str, Any]) -> str:
 
 def _texts(report: Mapping[str, Any], names: Mapping[str, str]) -> Iterable[str]:
     owners: dict[str, list[str]] = {}
+    titles: dict[str, str] = {}
     contents = {}
     for part in report["parts"]:
-        for _, sha256 in texts_of(part):
+        for file_name, sha256 in texts_of(part):
             name = names[sha256]
             contents[name] = normal(report["texts"][sha256])
+            titles.setdefault(name, one_line(file_name))
             if titled(part) not in owners.setdefault(name, []):
                 owners[name].append(titled(part))
     for name, content in contents.items():
-        title = next((one_line(line) for line in content.splitlines() if line.strip()), "(empty)")
         yield (
-            f"<details><summary>{escape(title[:90])} <span>of {escape(', '.join(owners[name]))}"
+            f"<details><summary>{escape(titles[name])} <span>of {escape(', '.join(owners[name]))}"
             f'</span></summary><pre id="{name}" tabindex="0">{escape(content)}</pre></details>'
         )
