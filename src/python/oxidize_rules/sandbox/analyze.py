@@ -24,6 +24,7 @@ from oxidize_rules.sandbox import (
     analyze_identity,
     analyze_isa,
     analyze_needs,
+    analyze_sbom,
     analyze_size,
 )
 from oxidize_rules.sandbox.analyze_file import Bytes, ElfInput, NotElf, clean, other_format
@@ -54,6 +55,7 @@ def analyze(name: str, data: Bytes) -> dict[str, Any]:
             strings.add(content, lambda _, path=path: path)  # type: ignore[misc]
     found = strings.as_json()
     hardening["no_secrets"] = not found["secrets"]
+    components = analyze_sbom.describe(file)
     problems = list(dict.fromkeys(file.problems))
     return {
         "file": name,
@@ -65,6 +67,7 @@ def analyze(name: str, data: Bytes) -> dict[str, Any]:
         "isa": isa,
         **found,
         "image": None if image is None else _describe_image(file, image),
+        "components": components,
         "sizes": analyze_size.size_tree(file, clean(os.path.basename(name)), image),
         "problems": problems[:PROBLEMS_LIMIT],
     }

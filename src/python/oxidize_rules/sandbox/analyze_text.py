@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 PARTS_SHOWN = 14
 INNER_SHOWN = 4
@@ -41,6 +41,8 @@ def facts(report: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]
     yield "Strings that tell more than they should", list(_strings(report))
     if report["image"]:
         yield "The image inside", list(_image(report["image"]))
+    if report["components"] is not None:
+        yield "Its own bill of materials", list(_components(report["components"]))
     if report["problems"]:
         yield "What could not be read", [("", problem) for problem in report["problems"]]
 
@@ -208,6 +210,15 @@ def _image(image: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             chosen = ", chosen at run time" if one["chosen_at_run_time"] else ""
             parts.append(f"{one['isa']}{chosen}")
         yield one["path"], "; ".join(parts)
+
+
+def _components(components: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for one in components:
+        parts = [
+            one["license"] or "no licence known",
+            *([bytes_text(one["size"])] if one["size"] else []),
+        ]
+        yield f"{one['name']} {one['version'] or ''}".strip(), ", ".join(parts)
 
 
 def sizes(tree: Mapping[str, Any]) -> Iterator[str]:

@@ -107,6 +107,7 @@ def elf(
     data: bytes = b"",
     with_image: Mapping[str, bytes] = {},
     compressed: Sequence[str] = (),
+    bill_of_materials: bytes = b"",
     sections: bool = True,
     unwind: bool = True,
     symbol_table: bool = False,
@@ -184,6 +185,8 @@ def elf(
         put(".rodata", data)
     if with_image:
         put(".rodata.image", image(with_image, compressed))
+    if bill_of_materials:
+        put(".oxidize.sbom", bill_of_materials)
     entries = [(1, text(name)) for name in needed]
     for tag, value in ((14, soname), (15, rpath), (29, runpath)):
         if value:
@@ -306,7 +309,11 @@ def seeds() -> list[bytes]:
         "lib/python3.13/site-packages/x-1.0.dist-info/METADATA": b"Name: x\n",
         "lib/python3.13/site-packages/x/m.so": elf(elf_type=3, interpreter="", flags_1=0),
     }
+    bill = (
+        b'{"bomFormat":"CycloneDX","components":[{"name":"x","licenses":[{"expression":"MIT"}]}]}'
+    )
     return [
+        elf(needed=(), interpreter="", bill_of_materials=zlib.compress(bill)),
         elf(versions=glibc, functions=dict(CODE), notes=build_id + properties + package, relr=True),
         elf(needed=(), interpreter="", with_image=python_files, compressed=("app/main.py",)),
         elf(sections=False, versions=glibc, functions=dict(CODE), unwind=False, rpath="$ORIGIN"),

@@ -24,7 +24,8 @@ from oxidize_rules.util_rules.tools_pex import REPORTS, prepare_tool_process, sa
 # Modules of `oxidize_rules.sandbox` that the program is made of.
 _PROGRAMS = (
     *("analyze_file", "analyze_hardening", "analyze_identity", "analyze_image", "analyze_isa"),
-    *("analyze_needs", "analyze_requirements", "analyze_rules", "analyze_size"),
+    *("analyze_needs", "analyze_requirements", "analyze_rules", "analyze_sbom", "analyze_size"),
+    *("elf_reader", "elf_section"),
     *("analyze_strings", "analyze_text", "glibc_hosts", "secret_patterns", "x86_extensions"),
 )
 _FILES, _REPORTS = "__files.txt", "__reports.json"

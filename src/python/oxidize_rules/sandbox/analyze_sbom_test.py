@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from typing import Any
+
+import pytest
+
+from oxidize_rules.sandbox import cyclonedx, elf_section
+from oxidize_rules.sandbox.analyze_file import ElfInput
+from oxidize_rules.sandbox.analyze_sbom import describe
+from oxidize_rules.sandbox.testing_analyze import elf
+from oxidize_rules.sandbox.testing_inventory import inventory
+
+
+def read(packed: bytes) -> tuple[Any, list[str]]:
+    file = ElfInput(elf(bill_of_materials=packed))
+    found = describe(file)
+    return found, file.problems
+
+
+def test_what_the_link_puts_in_is_read_back() -> None:
+    """By way of the same two modules that the link step uses."""
+    made = inventory()
+    document = json.dumps(cyclonedx.document(made)).encode()
+    executable = io.BytesIO(elf(needed=(), interpreter=""))
+    elf_section.append_section(executable, elf_section.SBOM_SECTION, zlib.compress(document, 9))
+    file = ElfInput(executable.getvalue())
+    found = describe(file)
+    assert found is not None
+    assert file.problems == []
+    for part, component in zip(made["parts"], found):
+        assert component["id"] == part["id"]
+        assert component["license"] == part["license"]
+        for key in ("kind", "name", "version", "purl", "size"):
+            assert component[key] == part[key], (part["id"], key)
+    assert len(found) == len(made["parts"])
+
+
+def test_an_executable_without_one() -> None:
+    file = ElfInput(elf())
+    assert describe(file) is None
+    assert file.problems == []
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"no zlib",
+        zlib.compress(b"{}")[:-3],
+        zlib.compress(b"{}"),
+        zlib.compress(b"[1]"),
+        zlib.compress(b'{"bomFormat":"CycloneDX","components":7}'),
+        zlib.compress(b'{"bomFormat":"CycloneDX","components":[7]}'),
+        zlib.compress(b'{"bomFormat":"SPDX","components":[]}'),
+        zlib.compress(b"[" * 100_000),
+        zlib.compress(b"\xff\xfe"),
+        zlib.compress(bytes(70 << 20)),  # 70 MB out of 70 kB
+    ],
+)
+def test_damaged_ones_are_told(packed: bytes) -> None:
+    assert read(packed) == (None, ["its bill of materials is damaged"])
+
+
+def test_names_are_made_harmless() -> None:
+    bill = {"bomFormat": "CycloneDX", "components": [{"name": "x\x1b[0m", "version": 3}]}
+    found, problems = read(zlib.compress(json.dumps(bill).encode()))
+    assert problems == []
+    assert found[0]["name"] == "x\N{REPLACEMENT CHARACTER}[0m"
+    assert found[0]["version"] == "3"
