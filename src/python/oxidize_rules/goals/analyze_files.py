@@ -206,9 +206,10 @@ async def analyze(
         what = f"{paths[0]} of {field_set.address}" if len(paths) == 1 else str(field_set.address)
         if paths:
             requests.append((None, AnalyzeRequest(package.digest, paths, what)))
-    for (shown, _), digest in zip(files, downloads):
-        name = Path(shown).name
-        requests.append((shown, AnalyzeRequest(digest, (name,), name)))
+    for (shown, download), digest in zip(files, downloads):
+        # The file's name there is as in the URL: with quoted spaces.
+        path = download.url.rpartition("/")[2]
+        requests.append((shown, AnalyzeRequest(digest, (path,), Path(shown).name)))
     analyzed = await concurrently(analyze_files(request, **implicitly()) for _, request in requests)
     reports: List[Dict[str, Any]] = []
     wrong: List[str] = []

@@ -37,7 +37,9 @@ from oxidize_rules.sandbox.errors import UserError, run
 FORMAT = 1
 EXIT_BROKEN_RULE = 1
 PROBLEMS_LIMIT = 50
+# Native files of an image that are looked into, and their bytes.
 NATIVE_LIMIT = 2000
+NATIVE_BYTES_LIMIT = 1 << 30
 
 
 def analyze(name: str, data: Bytes) -> dict[str, Any]:
@@ -68,6 +70,9 @@ def analyze(name: str, data: Bytes) -> dict[str, Any]:
         **found,
         "image": None if image is None else _describe_image(file, image),
         "components": components,
+        "sizes_by_component": analyze_size.component_tree(
+            clean(os.path.basename(name)), file.size, components or ()
+        ),
         "sizes": analyze_size.size_tree(file, clean(os.path.basename(name)), image),
         "problems": problems[:PROBLEMS_LIMIT],
     }
@@ -107,13 +112,15 @@ def _describe_image(file: ElfInput, image: Image) -> dict[str, Any]:
     """The components, and what the native files in it need beyond the executable."""
     sizes: dict[str, list[int]] = {}
     native: list[dict[str, Any]] = []
+    left = NATIVE_BYTES_LIMIT
     for one in image.files:
         entry = sizes.setdefault(image.components[one.component], [0, 0])
         entry[0] += 1
         entry[1] += one.bytes_in_file
         if one.stored or one.size < 64 or len(native) >= NATIVE_LIMIT:
             continue
-        if file.content(one.offset, 4) == b"\x7fELF":
+        if file.content(one.offset, 4) == b"\x7fELF" and one.size <= left:
+            left -= one.size
             native.append(_describe_native(one.path, file.content(one.offset, one.size)))
     settings: dict[str, list[str]] = {}
     for key, value in image.settings:

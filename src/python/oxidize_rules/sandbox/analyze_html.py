@@ -47,6 +47,11 @@ def _report(report: Mapping[str, Any], prefix: str) -> str:
         parts.append(f"<p>{escape(report['not_elf'])}</p>")
     else:
         parts += ["<h2>Where its bytes go</h2>", treemap(report["sizes"], prefix)]
+        if report["sizes_by_component"]:
+            parts += [
+                "<h2>By component of its bill of materials</h2>",
+                treemap(report["sizes_by_component"], f"{prefix}-parts"),
+            ]
         for title, rows in facts(report):
             body = "".join(
                 f'<tr><th scope="row">{escape(name)}</th><td>{escape(text)}</td></tr>\n'

@@ -20,6 +20,9 @@ HEADER = struct.Struct("<16I")
 NODE = struct.Struct("<IHHIHHIIIIQQ")
 DIRECTORY, FILE = 1, 2
 CANDIDATES_LIMIT = 10_000
+# Of these, such whose header is in order, which are then read whole.
+READ_LIMIT = 16
+PAYLOAD_LIMIT = 100_000
 NODE_LIMIT = 2_000_000
 PATH_LIMIT = 4096
 # Sources are decompressed for a look at them: each, and all together, at most.
@@ -81,12 +84,14 @@ class Image:
 
 def find_image(file: ElfInput) -> Image | None:
     """The image, if it has one. What only looks like one is passed over."""
-    at, looked = file.data.find(MAGIC), 0
-    while at >= 0 and looked < CANDIDATES_LIMIT:
+    at, looked, read = file.data.find(MAGIC), 0, 0
+    while at >= 0 and looked < CANDIDATES_LIMIT and read < READ_LIMIT:
         looked += 1
-        if at % 4 == 0:
+        words = _header(file, at)
+        if words is not None:
+            read += 1
             try:
-                image = _read(file, at)
+                image = _read(file, at, words)
             except READ_ERRORS:
                 image = None
             if image is not None:
@@ -95,17 +100,15 @@ def find_image(file: ElfInput) -> Image | None:
     return None
 
 
-def _read(file: ElfInput, at: int) -> Image | None:
-    """The image whose index stands there; None, or an error of reading, where it is none."""
-    if at + HEADER.size > file.size:
+def _header(file: ElfInput, at: int) -> tuple[int, ...] | None:
+    """The header's numbers, if all tables lie inside the index, and the index inside the file."""
+    if at % 4 or at + HEADER.size > file.size:
         return None
     words = HEADER.unpack_from(file.data, at)
-    size = words[1]
-    if size < HEADER.size or at + size > file.size:
-        return None
-    strings_at, strings_size, nodes_at, node_count = words[2:6]
-    modules = words[9]
+    size, strings_at, strings_size, nodes_at, node_count = words[1:6]
     payloads_at, payload_count, settings_at, setting_count = words[12:16]
+    if not HEADER.size < size <= file.size - at:
+        return None
     for start, length in (
         (strings_at, strings_size),
         (nodes_at, node_count * NODE.size),
@@ -114,8 +117,16 @@ def _read(file: ElfInput, at: int) -> Image | None:
     ):
         if start < HEADER.size or start + length > size:
             return None
-    if not 0 < node_count <= NODE_LIMIT:
+    if not 0 < node_count <= NODE_LIMIT or payload_count > PAYLOAD_LIMIT:
         return None
+    return words
+
+
+def _read(file: ElfInput, at: int, words: tuple[int, ...]) -> Image | None:
+    """The image whose index stands there; None, or an error of reading, where it is none."""
+    size, strings_at, strings_size, nodes_at, node_count = words[1:6]
+    modules = words[9]
+    payloads_at, payload_count, settings_at, setting_count = words[12:16]
     strings = file.content(at + strings_at, strings_size)
 
     def text(offset: int, length: int | None = None) -> str:

@@ -10,6 +10,7 @@ import pytest
 from oxidize_rules.sandbox import cyclonedx, elf_section
 from oxidize_rules.sandbox.analyze_file import ElfInput
 from oxidize_rules.sandbox.analyze_sbom import describe
+from oxidize_rules.sandbox.analyze_size import component_tree
 from oxidize_rules.sandbox.testing_analyze import elf
 from oxidize_rules.sandbox.testing_inventory import inventory
 
@@ -69,3 +70,21 @@ def test_names_are_made_harmless() -> None:
     assert problems == []
     assert found[0]["name"] == "x\N{REPLACEMENT CHARACTER}[0m"
     assert found[0]["version"] == "3"
+
+
+def test_sizes_by_component_add_up_to_the_file() -> None:
+    def part(kind: str, name: str, size: int | None) -> dict[str, Any]:
+        return {"kind": kind, "name": name, "version": None, "size": size}
+
+    parts = [part("wheel", "a", 30), part("wheel", "b", 50), part("libc", "musl", 5)]
+    tree = component_tree("bin", 100, [*parts, part("library", "unknown", None)])
+    assert tree is not None
+    assert [(one["name"], one["size"]) for one in tree["children"]] == [
+        ("packages", 80),
+        ("tables of no one component, and padding", 15),
+        ("C library", 5),
+    ]
+    assert [one["name"] for one in tree["children"][0]["children"]] == ["b", "a"]
+    # Sizes that cannot be true are not drawn.
+    assert component_tree("bin", 50, parts) is None
+    assert component_tree("bin", 50, []) is None

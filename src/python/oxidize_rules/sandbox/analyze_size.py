@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import re
-from typing import Any, Iterable
+from typing import Any, Iterable, Mapping, Sequence
 
 from oxidize_rules.sandbox.analyze_file import ElfInput
 from oxidize_rules.sandbox.analyze_image import Image
@@ -75,6 +75,37 @@ def size_tree(file: ElfInput, name: str, image: Image | None) -> dict[str, Any]:
     if rest > 0:
         parts.append({"name": "headers and padding", "size": rest})
     return pruned(node(name, parts), int(file.size * SMALLEST))
+
+
+# Kinds of the inventory's parts, for a person.
+KINDS = {
+    "interpreter": "interpreter and standard library",
+    "vendored": "inside the interpreter, by others",
+    "library": "libraries",
+    "libc": "C library",
+    "compiler-runtime": "the compiler's runtime",
+    "runtime": "oxidize_rules",
+    "wheel": "packages",
+    "bundled": "libraries of packages",
+    "first-party": "application",
+}
+
+
+def component_tree(
+    name: str, size: int, components: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    """The same bytes by the components of a bill of materials; None where it tells no sizes."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for one in components:
+        if one["size"]:
+            title = f"{one['name']} {one['version'] or ''}".strip()
+            kind = KINDS.get(str(one["kind"]), str(one["kind"]))
+            kinds.setdefault(kind, []).append({"name": title, "size": one["size"]})
+    parts = [node(kind, found) for kind, found in kinds.items()]
+    rest = size - sum(part["size"] for part in parts)
+    if not parts or rest < 0:
+        return None
+    return node(name, [*parts, {"name": "tables of no one component, and padding", "size": rest}])
 
 
 def pruned(tree: dict[str, Any], smallest: int, depth: int = 0) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def _isa(isa: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "occurs",
         f"{isa['highest']}, in {isa['functions']} functions"
         + (
-            ": " + ", ".join(f"{count} {one}" for one, count in isa["functions_by_level"].items())
+            ": " + ", ".join(_levels(isa["functions_by_level"]))
             if isa["functions_by_level"]
             else ""
         ),
@@ -146,6 +146,12 @@ def _isa(isa: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         else:
             text = "no: nothing in it asks the CPU"
         yield "chosen at run time", text
+
+
+def _levels(functions: Mapping[str, int]) -> Iterator[str]:
+    for level, count in functions.items():
+        # Functions are counted for an extension: those of the baseline have one of no level.
+        yield f"{count} {'AES and others of no level' if level == 'x86-64' else level}"
 
 
 def _hardening(hardening: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -215,7 +221,7 @@ def _image(image: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _components(components: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     for one in components:
         parts = [
-            one["license"] or "no licence known",
+            one["license"] or ("own" if one["kind"] == "first-party" else "no licence known"),
             *([bytes_text(one["size"])] if one["size"] else []),
         ]
         yield f"{one['name']} {one['version'] or ''}".strip(), ", ".join(parts)
