@@ -236,8 +236,8 @@ class FirstPartyLicenseField(StringField):
         The licence of your own code in the executable, as an SPDX expression, such as
         `"Apache-2.0"` or `"LicenseRef-Example-Corp"`.
 
-        A `python_distribution` that states a licence of its own keeps that. If not defined, the rest
-        of your own code is no part of the reports. The policy is not about it.
+        A `python_distribution` that states a licence of its own keeps that. If not defined, the
+        rest of your own code is no part of the reports. The policy is not about it.
         """
     )
 
