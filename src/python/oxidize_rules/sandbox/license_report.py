@@ -3,10 +3,9 @@
     license_report.py --inventory FOLDER --policy FILE --output FOLDER --formats NAME...
 
 The inventory's folder has `inventory.json` and `texts/<sha256>.txt`; the policy is a JSON file:
-`address` (of the report's target, for messages), `binary`, `allow`, `deny`, `overrides`,
-`fail_on_unknown` (true or false) and `first_party_license` (an expression, or null: first-party
-code that states none is no part of the reports). FORMATS has the files that the formats are
-written to.
+`binary` (its address, for messages), `allow`, `deny`, `overrides`, `fail_on_unknown` (true or
+false) and `first_party_license` (an expression, or null: first-party code that states none is no
+part of the reports). FORMATS has the files that the formats are written to.
 
 Nothing is written unless everything is well. Exit code 2 and one message for a broken policy or one
 that makes no sense. Standard output: one line for each warning.
