@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -14,7 +13,7 @@ from pants.base.build_root import BuildRoot
 from pants.core.goals.package import EnvironmentAwarePackageRequest, PackageFieldSet
 from pants.core.util_rules.distdir import DistDir
 from pants.engine.console import Console
-from pants.engine.fs import DownloadFile, FileDigest, FileEntry
+from pants.engine.fs import CreateDigest, FileContent, FileEntry
 from pants.engine.goal import Goal, GoalSubsystem
 from pants.engine.target import FieldSetsPerTargetRequest, Targets
 from pants.option.option_types import BoolOption, EnumOption, StrListOption, StrOption
@@ -23,7 +22,7 @@ from pants.util.strutil import softwrap
 from oxidize_rules.compat import (
     collect_rules,
     concurrently,
-    download_file,
+    create_digest,
     environment_aware_package,
     find_valid_field_sets,
     get_digest_entries,
@@ -39,6 +38,7 @@ from oxidize_rules.util_rules.analyze import AnalyzeRequest, analyze_files
 
 _NAME = "oxidize-analyze"
 _HTML = "oxidize-analyze.html"
+_LOCAL = "file"
 EXIT_BROKEN_RULE, EXIT_BAD_INPUT = 1, 2
 
 
@@ -132,22 +132,20 @@ def make_rules(options: AnalyzeSubsystem) -> Rules:
     )
 
 
-def local_file(path: Path, shown: str) -> DownloadFile:
-    """The file's content as something that the engine can fetch. Raises UserError."""
-    hasher, size = hashlib.sha256(), 0
+def local_file(path: Path, shown: str) -> FileContent:
+    """The file's content, under a name that is the same for all. Raises UserError.
+
+    It is read here: the engine itself takes no files from outside of the repository.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with open(descriptor, "rb") as stream:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UserError(f"{shown}: found no regular file, expected an ELF file.")
-            for part in iter(lambda: stream.read(1 << 20), b""):
-                hasher.update(part)
-                size += len(part)
+            content = stream.read()
     except OSError as error:
         raise UserError(f"{shown}: cannot be read: {error.strerror}.") from error
-    if not size:
-        raise UserError(f"{shown}: it is empty, not an ELF file.")
-    return DownloadFile(path.as_uri(), FileDigest(hasher.hexdigest(), size))
+    return FileContent(_LOCAL, content)
 
 
 def written(reports: Sequence[Dict[str, Any]], broken: Sequence[str], output_format: Format) -> str:
@@ -199,17 +197,15 @@ async def analyze(
         environment_aware_package(EnvironmentAwarePackageRequest(one)) for one in sets.field_sets
     )
     contents = await concurrently(get_digest_entries(one.digest) for one in packages)
-    downloads = await concurrently(download_file(one, **implicitly()) for _, one in files)
+    digests = await concurrently(create_digest(CreateDigest([one])) for _, one in files)
     requests: List[Tuple[Optional[str], AnalyzeRequest]] = []
     for field_set, package, entries in zip(sets.field_sets, packages, contents):
         paths = tuple(sorted(one.path for one in entries if isinstance(one, FileEntry)))
         what = f"{paths[0]} of {field_set.address}" if len(paths) == 1 else str(field_set.address)
         if paths:
             requests.append((None, AnalyzeRequest(package.digest, paths, what)))
-    for (shown, download), digest in zip(files, downloads):
-        # The file's name there is as in the URL: with quoted spaces.
-        path = download.url.rpartition("/")[2]
-        requests.append((shown, AnalyzeRequest(digest, (path,), Path(shown).name)))
+    for (shown, _), digest in zip(files, digests):
+        requests.append((shown, AnalyzeRequest(digest, (_LOCAL,), Path(shown).name)))
     analyzed = await concurrently(analyze_files(request, **implicitly()) for _, request in requests)
     reports: List[Dict[str, Any]] = []
     wrong: List[str] = []
@@ -217,6 +213,9 @@ async def analyze(
         found_elf = False
         for report in outcome.reports():
             report["file"] = given or str(dist_dir.relpath / report["file"])
+            for tree in (report.get("sizes"), report.get("sizes_by_component")):
+                if given and tree:
+                    tree["name"] = Path(given).name
             if "not_elf" not in report:
                 found_elf = True
                 reports.append(report)
