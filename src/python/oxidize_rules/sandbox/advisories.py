@@ -9,9 +9,10 @@ osv.dev's API (`{"vulns": [...]}`), or one advisory in each line. Of an advisory
                              limit; of type GIT only `repo`, which tells the component
     affected[].versions[]    versions, or tags of the repository
 
-An advisory is about a part if it names it: a wheel by PyPI's name, everything else by the name of
-the package, of its purl or of its repository (see `component_names.py`). Advisories of Linux
-distributions are passed over: their versions are those of patched packages.
+An advisory is about a part if it names it: Python projects and crates by their names in PyPI's and
+crates.io's ecosystem, everything else by the name of the package, of its purl or of its repository
+(see `component_names.py`). Advisories of Linux distributions are passed over: their versions are
+those of patched packages.
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ from urllib.parse import unquote
 
 from packaging.version import Version
 
-from oxidize_rules.sandbox.component_names import canonical, is_called, repository_name, spelled
+from oxidize_rules.sandbox.component_names import (
+    canonical,
+    is_called,
+    is_crate,
+    is_python_project,
+    repository_name,
+    spelled,
+)
 from oxidize_rules.sandbox.version_order import parse_tag, parse_version
 
 # Ecosystems of OSV (its `ecosystems.json`) whose versions are those of patched packages.
@@ -32,23 +40,12 @@ PATCHED = (
     *("Chainguard", "Debian", "Echo", "Mageia", "MinimOS", "openEuler", "openSUSE", "Photon OS"),
     *("Red Hat", "Rocky Linux", "SUSE", "Ubuntu", "Wolfi"),
 )
-# Ecosystems of other languages: nothing of theirs is in an executable by that name.
+# Ecosystems of other languages, and of things that are in no executable.
 FOREIGN = (
-    *(
-        "CRAN",
-        "crates.io",
-        "GHC",
-        "GitHub Actions",
-        "Go",
-        "Hackage",
-        "Hex",
-        "Julia",
-        "Maven",
-        "npm",
-    ),
-    *("NuGet", "Packagist", "Pub", "RubyGems", "SwiftURL", "VSCode"),
+    *("CRAN", "GHC", "GitHub Actions", "Go", "Hackage", "Hex", "Julia", "Maven", "npm", "NuGet"),
+    *("Packagist", "Pub", "RubyGems", "SwiftURL", "VSCode"),
 )
-PYPI = "PyPI"
+PYPI, CRATES = "PyPI", "crates.io"
 
 AFFECTED, UNKNOWN = "affected", "unknown"
 
@@ -157,9 +154,10 @@ def names(affected: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
     if ecosystem in PATCHED or ecosystem in FOREIGN:
         return False
     name = str(package.get("name") or "")
-    if ecosystem == PYPI:
-        return part["kind"] == "wheel" and spelled(name) == spelled(part["name"])
-    if part["kind"] == "wheel":
+    if ecosystem in (PYPI, CRATES):
+        of_it = is_python_project(part) if ecosystem == PYPI else is_crate(part)
+        return of_it and spelled(name) == spelled(part["name"])
+    if is_python_project(part) or is_crate(part):
         # A repository is called as its project is, almost always; a package elsewhere need not be.
         return any(
             spelled(part["name"]) == spelled(repository.rstrip("/").rpartition("/")[2])

@@ -124,6 +124,20 @@ def test_whom_it_names(identifier: str, ecosystem: str, name: str, expected: boo
     assert bool(told(part(identifier, "1.0"), advisory(entry))) is expected
 
 
+def test_what_lies_in_a_wheel_has_an_ecosystem() -> None:
+    crate = {**part("bundled:x/openssl", "0.10.1"), "purl": "pkg:cargo/openssl", "name": "openssl"}
+    copy = {**part("bundled:pip/urllib3", "1.26"), "purl": "pkg:pypi/urllib3", "name": "urllib3"}
+
+    def about(name: str, ecosystem: str) -> dict[str, Any]:
+        return advisory(affected(("introduced", "0"), name=name, ecosystem=ecosystem))
+
+    assert told(crate, about("openssl", "crates.io"))
+    assert not told(crate, about("openssl", "OSS-Fuzz"))
+    assert not told(crate, about("openssl", "PyPI"))
+    assert told(copy, about("urllib3", "PyPI"))
+    assert not told(copy, about("urllib3", "npm"))
+
+
 def test_a_purl_names_it_too() -> None:
     entry = affected(("introduced", "0"), name="something")
     entry["package"]["purl"] = "pkg:generic/openssl@3.5.5?download_url=https://x/y"

@@ -16,18 +16,30 @@ KINDS = (
     *("bundled", "first-party"),
 )
 
-# One row for a component: the names of its archives (`libcrypto.a`), of its packages in Debian and
-# Alpine, of its project, and its repositories as advisories give them.
+# Before a crate's name, as `crate:openssl`.
+CRATE = "crate"
+
+# One row for a component: the names of its archives (`libcrypto.a`), of its packages in Debian,
+# Alpine and RHEL, of its project, and its repositories as advisories give them.
 SAME = (
     ("cpython", "python", "python3"),
-    ("openssl", "libcrypto", "libssl", "crypto", "ssl"),
-    ("sqlite", "sqlite3", "libsqlite3", "sqlite-autoconf"),
+    ("openssl", "libcrypto", "libssl", "crypto", "ssl", "openssl-libs", "libssl3", "libcrypto3"),
+    ("sqlite", "sqlite3", "libsqlite3", "sqlite-autoconf", "sqlite-libs"),
     ("xz", "liblzma", "lzma", "xz-utils", "xz-libs"),
-    ("bzip2", "bz2", "libbz2"),
+    ("bzip2", "bz2", "libbz2", "bzip2-libs"),
     ("zlib", "libz", "z", "zlib1g"),
     ("zstd", "libzstd", "zstandard"),
     ("libffi", "ffi"),
-    ("ncurses", "ncursesw", "libncurses", "libncursesw", "libpanelw", "panelw", "libtinfo"),
+    (
+        "ncurses",
+        "ncurses-libs",
+        "ncursesw",
+        "libncurses",
+        "libncursesw",
+        "libpanelw",
+        "panelw",
+        "libtinfo",
+    ),
     ("libedit", "edit", "editline"),
     ("readline", "libreadline"),
     ("libuuid", "uuid", "util-linux"),

@@ -34,7 +34,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from oxidize_rules.sandbox.advisories import BadAdvisories, find
 from oxidize_rules.sandbox.advisory_files import finding_rows, not_in_format, read_files, summed_up
-from oxidize_rules.sandbox.component_names import KINDS, is_called, names_of, spelled
+from oxidize_rules.sandbox.component_names import CRATE, KINDS, is_called, names_of, spelled
 from oxidize_rules.sandbox.errors import run
 from oxidize_rules.sandbox.text_table import columns
 from oxidize_rules.sandbox.version_order import BadSpecifier, Clause, parse_specifier, satisfies
@@ -64,8 +64,9 @@ def parse_query(text: str) -> Query:
         raise BadQuery(f"`{text}` does not begin with the name of a component")
     name = match["name"]
     kind, colon, rest = name.partition(":")
-    if colon and kind not in KINDS:
-        raise BadQuery(f"`{kind}` is no kind of component; kinds are {', '.join(KINDS)}")
+    kinds = (*KINDS, CRATE)
+    if colon and kind not in kinds:
+        raise BadQuery(f"`{kind}` is no kind of component; kinds are {', '.join(kinds)}")
     if not spelled(rest if colon else name):
         raise BadQuery(f"`{text}` names no component")
     try:

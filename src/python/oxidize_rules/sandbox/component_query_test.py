@@ -41,6 +41,18 @@ def test_by_version() -> None:
     assert found["found"][0]["target_triple"] == "x86_64-unknown-linux-musl"
 
 
+def test_a_crate_has_a_prefix_of_its_own() -> None:
+    one = inventory()
+    crate = part("bundled:cryptography/openssl", "0.10.72", None, purl="pkg:cargo/openssl@0.10.72")
+    one["parts"].append(crate)
+    for query, expected in (
+        ("openssl<3.5.7", []),
+        ("crate:openssl<1", ["bundled:cryptography/openssl"]),
+    ):
+        found = answer(parse_query(query), {"//a": one})["found"]
+        assert [row["part"] for row in found] == expected
+
+
 def test_by_name_alone() -> None:
     found = answer(parse_query(" libcrypto "), inventories())
     assert [row["binary"] for row in found["found"]] == ["//a", "//b"]

@@ -5,7 +5,8 @@ libraries mostly look like it; beside that are read
 
 - letters of patches, `1.1.1w` and `0.9.8zh` of OpenSSL, `9f` of the JPEG library: they come after
   the bare number;
-- dates before a version of the interface, `20250104-3.1` of libedit: the date counts.
+- dates before a version of the interface, `20250104-3.1` of libedit: the date counts;
+- versions of a Linux distribution's packages, `1:1.1.1k-12.el8_9`: the project's version counts.
 
 Unlike in PEP 440, a pre-release of 3.5.7 is `<3.5.7` and a post-release of 3.5.6 is `>3.5.6`: the
 question here is what came before a fix, not what to install. A local part (`6.5+20250216`) only
@@ -25,6 +26,7 @@ PYTHON_KINDS = ("wheel", "interpreter", "first-party")
 
 _PATCH_LETTERS = re.compile(r"v?(\d+(?:\.\d+)*)([a-z]|z[a-z])")
 _DATED = re.compile(r"(\d{8})-\d+(?:\.\d+)*")
+_PACKAGED = re.compile(r"(?:\d+:)?([^-:]+)-[^-]+")
 _CLAUSE = re.compile(r"\s*(===|==|!=|~=|<=|>=|<|>)\s*(\S+)\s*")
 
 
@@ -48,7 +50,10 @@ def parse_version(text: str, kind: str) -> Optional[Version]:
     try:
         return Version(text)
     except InvalidVersion:
+        match = _PACKAGED.fullmatch(text)
+    if kind in PYTHON_KINDS or match is None:
         return None
+    return parse_version(match[1], kind)
 
 
 def parse_tag(text: str, kind: str) -> Optional[Version]:
