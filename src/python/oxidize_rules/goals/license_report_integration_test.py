@@ -27,6 +27,7 @@ from oxidize_rules.goals.testing_binaries import LIBCS, PACKAGE_TIMEOUT
 from oxidize_rules.goals.testing_repository import REPOSITORY, Project
 from oxidize_rules.goals.testing_scratch import distribution_archive, scratch_project
 from oxidize_rules.sandbox.license_report import FORMATS
+from oxidize_rules.sandbox.testing_browser import browser
 
 FILES = (
     *("NOTICES.txt", "bin.cdx.json", "bin.spdx", "bin.spdx.json"),
@@ -91,6 +92,19 @@ def test_every_part_has_a_licence_and_every_text_is_in_the_notices(
             for line in told["texts"][sha256].split("\n")[:3]:
                 assert line.strip("\f\r ") in notices
     assert ("libc:musl" in parts) == (libc == "musl")
+
+
+@pytest.mark.parametrize("libc", LIBCS)
+def test_the_page_in_a_browser(reports: Dict[str, Path], libc: str, tmp_path: Path) -> None:
+    parts = report(reports, libc)["parts"]
+    with browser(tmp_path) as window:
+        window.open(reports[libc] / "licenses.html")
+        assert window.complaints() == []
+        assert window.texts("#count") == [f"{len(parts)} of {len(parts)} parts"]
+        window.type("#search", "openssl libcrypto")
+        assert window.texts("#count") == [f"1 of {len(parts)} parts"]
+        window.click("#parts tbody tr:not([hidden]) a[href^='#text']")
+        assert any("Apache License" in text for text in window.texts("pre"))
 
 
 @pytest.mark.parametrize("libc", LIBCS)
