@@ -54,16 +54,20 @@ class Linked:
             name: native_files(path) for name, _, _, path in request["components"] if path
         }
         self.files: dict[str, int] = {}
+        self.unsized: set[str] = set()
         self.components: dict[str, int] = {}
         for path, size in link_map.files.items():
             if path in payloads:
                 self.components[payloads[path]] = size
                 continue
-            for start, written in request["prefixes"]:
+            written = path
+            for start, instead in request["prefixes"]:
                 if path.startswith(start):
-                    path = written + path[len(start) :]
+                    written = instead + path[len(start) :]
                     break
-            self.files[path] = self.files.get(path, 0) + size
+            self.files[written] = self.files.get(written, 0) + size
+            if path in link_map.unsized:
+                self.unsized.add(written)
         # Shared libraries that are made from archives of the distribution.
         for name, _, archives, _ in request["components"]:
             for archive in archives:
@@ -205,7 +209,8 @@ def _sizes(
         if part["kind"] == "bundled" and (component or "").startswith("wheel:"):
             sizes[part["id"]] = part.get("size")
         else:
-            sizes[part["id"]] = None if part.get("mixed") else size
+            unknown = part.get("mixed") or files & linked.unsized
+            sizes[part["id"]] = None if unknown else size
     return sizes
 
 

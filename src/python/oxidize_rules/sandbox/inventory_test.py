@@ -217,6 +217,20 @@ def test_a_library_made_from_an_archive_is_that_library() -> None:
     assert parts["library:zlib"]["why"][1] == "the native libraries of wheels need `libz.so.1`"
 
 
+def test_bitcode_has_no_size() -> None:
+    link_map = LinkMap({("__dist/build/main.o", ""): 0})
+    link_map.add_bitcode("x.lto", ["__dist/build/main.o"], "")
+    request = {
+        "subject": {"address": ADDRESS},
+        "prefixes": [["__dist/", ""]],
+        "components": [],
+        "extensions": {},
+        "decompresses": None,
+    }
+    (part,) = make_inventory(request, FACTS, link_map)["parts"]
+    assert (part["id"], part["size"]) == ("interpreter:cpython", None)
+
+
 def test_what_nobody_knows_is_seen() -> None:
     parts = inventory({**FILES, "vendor/libmystery.a": 3}, [], [])["by_id"]
     assert (parts["library:mystery"]["license"], parts["library:mystery"]["size"]) == (None, 3)

@@ -160,8 +160,6 @@ def command(
         arguments += ["-z", "pack-relative-relocs"]
     if request["strip"]:
         arguments += ["--strip-all"]
-    if request["map"]:
-        arguments += [f"--Map={request['map']}"]
     arguments += [f"--wrap={name}" for name in read_lines(request["wrap"])]
     start = loader["start_objects"] if loader else sysroot["start_objects"]
     arguments += [f"{folder}/{path}" for path in start]
@@ -172,6 +170,10 @@ def command(
     arguments += [path for path, _ in request["objects"]]
     arguments += [path for path, _ in request["static_libraries"]]
     arguments += expand_link_args(request["link_args"])
+    if request["map"]:  # whatever link_args say
+        arguments += [f"--Map={request['map']}"]
+    if request.get("why_extract"):
+        arguments += [f"--why-extract={request['why_extract']}"]
     if request["debug"]:
         arguments += [f"--build-id={build_id}"]  # whatever link_args say
     arguments += ["--as-needed", *(f"{folder}/{path}" for path in sysroot["libraries"])]
@@ -398,7 +400,7 @@ def link_with_symbols(request: dict[str, Any], sysroot: dict[str, Any], output: 
     link(request, sysroot, output, build_id="sha1")
     with open(output, "rb") as stream:
         _, _, build_id = debug_file.build_id_note(stream.read())
-    unstripped = {**request, "strip": False, "map": None}
+    unstripped = {**request, "strip": False, "map": None, "why_extract": None}
     link(unstripped, sysroot, f"{output}.debug", build_id=f"0x{build_id}")
     name = os.path.basename(request["debug"])
     debug_file.write_debug_file(output, f"{output}.debug", name)
@@ -415,6 +417,10 @@ def add_package_note(request: dict[str, Any]) -> None:
     request["objects"].append([PACKAGE_NOTE, "the package note"])
 
 
+def bitcode_objects(request: dict[str, Any]) -> list[str]:
+    return [path for path, _ in request["objects"] if is_bitcode(path)]
+
+
 def embed_inventory(request: dict[str, Any], output: str) -> str:
     """The inventory of the linked file, from its link map; its bill of materials goes into it."""
     import zlib
@@ -424,6 +430,9 @@ def embed_inventory(request: dict[str, Any], output: str) -> str:
 
     with open(request["map"], "rb") as stream:
         link_map = parse(stream.read())
+    if request["why_extract"]:
+        with open(request["why_extract"], encoding="utf-8") as text:
+            link_map.add_bitcode(f"{output}.lto", bitcode_objects(request), text.read())
     facts = inventory.read_facts(request["inventory"]["facts"])
     made = inventory.make_inventory(request["inventory"], facts, link_map)
     document = json.dumps(
@@ -486,11 +495,15 @@ def main(argv: list[str]) -> None:
         request = json.load(stream)
     sysroot = read_sysroot(request["sysroot"])
     output, told = request["output"], request["inventory"]
-    temporary, symbols, link_map = (f"{output}.part{end}" for end in ("", ".debug", ".map"))
+    temporary, symbols, link_map, why_extract = (
+        f"{output}.part{end}" for end in ("", ".debug", ".map", ".why")
+    )
     os.makedirs(os.path.dirname(output) or ".", exist_ok=True)
     try:
         if told:
             request["map"] = request["map"] or link_map
+            # An archive of bitcode comes with objects of bitcode, such as the module that needs it.
+            request["why_extract"] = bitcode_objects(request) and why_extract
             add_package_note(request)
         if request["debug"]:
             link_with_symbols(request, sysroot, temporary)
@@ -508,7 +521,7 @@ def main(argv: list[str]) -> None:
             os.replace(symbols, request["debug"])
         os.replace(temporary, output)
     finally:
-        for path in (temporary, symbols, link_map, PACKAGE_NOTE):
+        for path in (temporary, symbols, link_map, why_extract, PACKAGE_NOTE):
             if os.path.exists(path):
                 os.unlink(path)
 

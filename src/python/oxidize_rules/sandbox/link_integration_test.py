@@ -159,9 +159,9 @@ def test_two_folders_give_the_same_bytes(tmp_path: Path, toolchain: Path, libc: 
     assert len(found) == 1
 
 
-def with_inventory(box: Sandbox, **changes: Any) -> dict[str, Any]:
+def with_inventory(box: Sandbox, *arguments: str, **changes: Any) -> dict[str, Any]:
     """What to give to `Sandbox.link` besides objects, with facts about some of what is linked."""
-    used = box.archive("libused.a", box.compile("answer", ANSWER))
+    used = box.archive("libused.a", box.compile("answer", ANSWER, *arguments))
     unused = box.archive("libunused.a", box.compile("unused", "int unused(void) { return 1; }"))
     parts = [
         new_part("interpreter:cpython", "CPython", objects=["main.o"], license="Python-2.0"),
@@ -231,6 +231,23 @@ def test_the_inventory_is_of_what_the_link_took(box: Sandbox, debug: str | None)
     first = (box.folder / "app").read_bytes()
     assert box.link(objects, **with_inventory(box, debug=debug)).returncode == 0
     assert (box.folder / "app").read_bytes() == first
+
+
+@pytest.mark.parametrize("kind", ["thin", "full"])
+def test_the_inventory_of_bitcode(box: Sandbox, kind: str) -> None:
+    objects = [box.compile("main", MAIN, f"-flto={kind}")]
+    before = {path.name for path in box.folder.iterdir()}
+    result = box.link(objects, **with_inventory(box, f"-flto={kind}"))
+    assert result.returncode == 0, result.stderr
+    made = json.loads((box.folder / "inventory.json").read_text())
+    sizes = {part["id"]: part["size"] for part in made["parts"]}
+    assert set(sizes) == {
+        *("interpreter:cpython", "libc:libc", "library:package_note", "library:used")
+    }
+    assert (sizes["interpreter:cpython"], sizes["library:used"]) == (None, None)
+    assert sizes["libc:libc"]
+    after = {path.name for path in box.folder.iterdir()} - before
+    assert not {name for name in after if "part" in name or "note" in name}
 
 
 def test_a_failed_link_leaves_no_inventory(box: Sandbox) -> None:

@@ -16,6 +16,10 @@ from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
+    from collections.abc import Iterable
+
 # Address, size, and the name of an input section's file or that of an output section. All columns
 # have fixed widths: a map has a line for each symbol, and this passes them by the fastest.
 _LINE = re.compile(rb"^(.{16}) .{16} (.{8}) .{5} (?: {8}(\S.*):\(|(\S+)$)", re.MULTILINE)
@@ -26,13 +30,33 @@ _EMPTY = re.compile(rb"\.t?bss(\..*)?|\.relro_padding")
 
 
 class LinkMap:
-    """`sizes`: of each (file, archive member or ""), its bytes in the linked file."""
+    """`sizes`: of each (file, archive member or ""), its bytes in the linked file.
+
+    `unsized` are files whose code is in others' (bitcode): they are there, how large is not known.
+    """
 
     def __init__(self, sizes: dict[tuple[str, str], int]) -> None:
         self.sizes = sizes
+        self.unsized: set[str] = set()
         self.files: dict[str, int] = {}
         for (file, _), size in sizes.items():
             self.files[file] = self.files.get(file, 0) + size
+
+    def add_bitcode(self, compiled: str, objects: Iterable[str], why_extract: str) -> None:
+        """Tells what bitcode was linked. The map has only what lld compiled it to.
+
+        compiled:    what the names of these objects begin with
+        objects:     those that are bitcode; whether something of them stayed is not known
+        why_extract: what lld wrote (`--why-extract`): a line for each archive member that it took
+        """
+        for file in [one for one in self.files if one.startswith(compiled)]:
+            del self.files[file]
+        members = (line.split("\t")[1] for line in why_extract.splitlines()[1:] if "\t" in line)
+        taken = {_name(one) for one in members}
+        self.unsized.update(file for file, member in taken if (file, member) not in self.sizes)
+        self.unsized.update(objects)
+        for file in self.unsized:
+            self.files.setdefault(file, 0)
 
 
 def parse(content: bytes) -> LinkMap:

@@ -45,3 +45,18 @@ def test_sizes_of_objects_and_members() -> None:
 def test_what_is_no_map_is_told(text: bytes) -> None:
     with pytest.raises(ValueError, match="no link map"):
         parse(text)
+
+
+def test_bitcode_is_there_without_a_size() -> None:
+    text = MAP.replace(b"my (own) folder/plus+.o", b"app.part.lto.main.o")
+    found = parse(text)
+    found.add_bitcode(
+        "app.part.lto",
+        ["build/main.o"],
+        "reference\textracted\tsymbol\n"
+        "build/main.o\tlib/libans.a(answer.o)\tPy_Answer\n"
+        "build/main.o\tlib/libc.a(conf_fpathconf.c.o)\tfpathconf\n",
+    )
+    assert found.unsized == {"build/main.o", "lib/libans.a"}
+    assert "app.part.lto.main.o" not in found.files
+    assert (found.files["lib/libans.a"], found.files["lib/libc.a"]) == (0, 0x5E)

@@ -236,10 +236,11 @@ def test_the_command(tmp_path: Path) -> None:
     one = request(wrap=str(wrap), link_args=["-Wl,-z,x"], map="m", **parts)
     musl = command(one, MUSL, output="o", exports="e")
     assert musl[:6] == ["-m", "elf_x86_64", "-o", "o", "-static", "-pie"]
-    assert musl[-9:] == [
+    assert musl[-10:] == [
         "__sysroot/lib/rcrt1.o",
         *("a.o", "b.o", "x.a"),
         *("-z", "x"),
+        "--Map=m",
         "--as-needed",
         "__sysroot/lib/libc.a",
         "__sysroot/lib/libcompiler_rt.a",
