@@ -110,10 +110,10 @@ def describe(file: ElfInput, identity: Mapping[str, Any]) -> dict[str, Any]:
         return {"examined": False, "why": f"it is a {identity['kind']}"}
     marks = properties(file)
     inside, outside = Found(), Found()
-    asks, counts = 0, [0, 0, 0]
+    asks, counts = 0, [0, 0, 0, 0, 0]
     with file.guard("code"):
         asks, counts = _scan(file, inside, outside)
-    functions, new, old = counts
+    functions, new, old, code_inside, code_outside = counts
     result = {
         "examined": True,
         "declared_needed": _declared(marks.get(X86_ISA_1_NEEDED)),
@@ -121,6 +121,7 @@ def describe(file: ElfInput, identity: Mapping[str, Any]) -> dict[str, Any]:
         "functions": functions,
         **inside.as_json(),
         "outside_functions": outside.as_json(),
+        "code_bytes": {"in_functions": code_inside, "outside": code_outside},
         "asks_the_cpu": asks,
         "vector_functions": {"newer": new, "baseline": old},
     }
@@ -140,13 +141,16 @@ def _declared(bits: int | None) -> str | None:
 
 def _scan(file: ElfInput, inside: Found, outside: Found) -> tuple[int, list[int]]:
     """Places that ask the CPU; and how many functions there are, of them with vector
-    instructions newer than the baseline, and with those of the baseline alone."""
+    instructions newer than the baseline, and with those of the baseline alone; bytes of code in
+    functions, and outside of them."""
     disassembler = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
     disassembler.skipdata = True
     names, asks, left = _Names(file), 0, CODE_LIMIT
     functions = new = old = 0
+    sizes = [0, 0]
     for start, end, known in _ranges(file, names):
         functions += known
+        sizes[not known] += end - start
         end = min(end, start + (FUNCTION_LIMIT if known else CODE_LIMIT))
         if left <= 0:
             file.problems.append("it has more code than is looked at")
@@ -163,7 +167,7 @@ def _scan(file: ElfInput, inside: Found, outside: Found) -> tuple[int, list[int]
             old += known and bool(_OLD_VECTOR.search(file.data, start, end))
         if extensions:
             (inside if known else outside).add(extensions, names.at(start))
-    return asks, [functions, new, old]
+    return asks, [functions, new, old, *sizes]
 
 
 def _decode(disassembler: Any, file: ElfInput, start: int, end: int) -> tuple[set[str], int]:

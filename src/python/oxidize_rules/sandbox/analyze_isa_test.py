@@ -107,6 +107,9 @@ def test_without_symbols_functions_are_those_of_the_unwind_table() -> None:
 def test_code_without_functions_is_told_apart() -> None:
     found = isa(functions=CODE, unwind=False)
     assert (found["functions"], found["highest"]) == (0, "x86-64")
+    size = sum(map(len, CODE.values()))
+    assert found["code_bytes"] == {"in_functions": 0, "outside": size}
+    assert isa(functions=CODE)["code_bytes"] == {"in_functions": size, "outside": 0}
     assert found["outside_functions"]["highest"] == "x86-64-v4"
 
 

@@ -98,6 +98,16 @@ def _isa(isa: Mapping[str, Any], allowed: str, count_dispatched: bool) -> Iterat
     declared = isa["declared_needed"]
     if declared and LEVEL_NUMBERS[declared] > limit:
         yield f"it declares that it needs {declared}; --max-isa={allowed}"
+    code, outside = isa["code_bytes"], isa["outside_functions"]["highest"]
+    if (
+        code["outside"] > code["in_functions"]
+        and LEVEL_NUMBERS[outside] > limit
+        and (count_dispatched or not isa["asks_the_cpu"])
+    ):
+        yield (
+            f"most of its code belongs to no known function, and some of it reads as instructions "
+            f"of {outside}; --max-isa={allowed}"
+        )
     highest = isa["highest"]
     if LEVEL_NUMBERS[highest] <= limit:
         return

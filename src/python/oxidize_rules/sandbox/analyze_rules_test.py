@@ -77,6 +77,12 @@ def test_without_rules_nothing_is_broken() -> None:
             "1 of its functions have instructions of x86-64-v3 (new); --max-isa=x86-64-v2",
         ),
         (
+            {"max_isa": "x86-64-v2"},
+            {"functions": {"f": CODE["v3"]}, "unwind": False},
+            "most of its code belongs to no known function, and some of it reads as instructions "
+            "of x86-64-v3; --max-isa=x86-64-v2",
+        ),
+        (
             {"max_isa": "x86-64"},
             {"machine": AARCH64},
             "its instructions cannot be compared with --max-isa=x86-64: levels are known of "
