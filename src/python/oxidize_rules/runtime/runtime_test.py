@@ -37,6 +37,7 @@ SOURCES = (
     "vfs_file.c",
     "vfs_path.c",
     "vfs_refuse.c",
+    "vfs_standing.c",
     "vfs_stat.c",
     "vfs_statx.c",
     "vfs_system.c",

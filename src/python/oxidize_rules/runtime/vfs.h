@@ -4,7 +4,7 @@
  * the way that wrap.h tells. A path under the image's root is answered from memory, any other one
  * goes to libc's own function unchanged.
  *
- * There is no state but the working folder (vfs_cwd.c): an open file or folder is a memfd whose modification time carries its node
+ * There is no state but the working folder (vfs_standing.c): an open file or folder is a memfd whose modification time carries its node
  * (seconds: OXIDIZE_MTIME, nanoseconds: the node's index), so that it is recognised after dup(),
  * fork() and exec(), and nobody has to be told when it is closed.
  *
@@ -43,6 +43,10 @@ OXIDIZE_HIDDEN bool oxidize_find(int folder, const char *path, struct oxidize_pl
 
 /* The folder of the image that the process stands in, or OXIDIZE_NONE: it is on disk. */
 OXIDIZE_HIDDEN uint32_t oxidize_working_folder(void);
+
+/* Whether the process stands in the folder from now on: not a child of vfork(). */
+OXIDIZE_HIDDEN bool oxidize_stand_in(uint32_t node);
+OXIDIZE_HIDDEN void oxidize_stand_on_disk(void);
 
 /* To be called once, before there are other threads. */
 OXIDIZE_HIDDEN void oxidize_note_process(void);

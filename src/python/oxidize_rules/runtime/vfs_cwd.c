@@ -1,17 +1,11 @@
 /* Standing in a folder of the image: scripts like to go where they lie, and open what is beside them.
  *
- * The kernel knows no such folder, so this is the one thing about files that the process has to
- * remember: which folder it went to. Relative paths start there until it goes somewhere else, and
- * getcwd() names it. To the kernel the process stays where it was, and so do the programs that it
- * starts.
- *
- * A child of vfork() shares this memory until it runs its program; what it wants to remember would
- * be remembered by its parent. It is told from the process itself by its number. */
+ * Relative paths start there until the process goes somewhere else, and getcwd() names it. To the
+ * kernel the process stays where it was, and so do the programs that it starts. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,25 +14,9 @@
 #include "vfs.h"
 #include "wrap.h"
 
-static pid_t owner;
-static pid_t gone; /* a child of vfork() that went to a folder on disk */
-static uint32_t standing = OXIDIZE_NONE;
-
 REAL(chdir);
 REAL(fchdir);
 REAL(getcwd);
-
-static void renew_owner(void) { owner = getpid(); }
-
-void oxidize_note_process(void) {
-    renew_owner();
-    pthread_atfork(NULL, NULL, renew_owner);
-}
-
-uint32_t oxidize_working_folder(void) {
-    uint32_t node = __atomic_load_n(&standing, __ATOMIC_RELAXED);
-    return node == OXIDIZE_NONE || (gone && gone == getpid()) ? OXIDIZE_NONE : node;
-}
 
 static int enter(const struct oxidize_place *place) {
     const struct oxidize_node *node = oxidize_node(place->node);
@@ -46,21 +24,14 @@ static int enter(const struct oxidize_place *place) {
     if (node == NULL)
         return -1;
     errno = node->kind == OXIDIZE_DIRECTORY ? EACCES : ENOTDIR;
-    if (node->kind != OXIDIZE_DIRECTORY || getpid() != owner)
-        return -1;
-    __atomic_store_n(&standing, place->node, __ATOMIC_RELAXED);
-    return 0;
+    return node->kind == OXIDIZE_DIRECTORY && oxidize_stand_in(place->node) ? 0 : -1;
 }
 
 /* After the kernel's answer to a step to a folder on disk. */
 static int left(int result) {
-    if (result != 0 || oxidize_working_folder() == OXIDIZE_NONE)
-        return result;
-    if (getpid() == owner)
-        __atomic_store_n(&standing, OXIDIZE_NONE, __ATOMIC_RELAXED);
-    else
-        gone = getpid();
-    return 0;
+    if (result == 0)
+        oxidize_stand_on_disk();
+    return result;
 }
 
 WRAP(int, chdir)(const char *path) {
