@@ -249,6 +249,28 @@ ROWS = (
 )
 
 
+class LinkedIn:
+    """A static library that tells itself in what it is linked into: by `marker`, in the file's bytes.
+
+    The other attributes are those of a `Row`.
+    """
+
+    def __init__(self, marker: bytes, name: str, license: str, source: str, homepage: str) -> None:
+        self.marker, self.name, self.license = marker, name, license
+        self.source, self.homepage = source, homepage
+
+
+LINKED_IN = (
+    LinkedIn(
+        b"libc++abi: ",  # the beginning of its messages, which std::terminate() prints
+        "libc++",
+        "Apache-2.0 WITH LLVM-exception",
+        "LICENSE.TXT of LLVM 9 and later",
+        "https://libcxx.llvm.org",
+    ),
+)
+
+
 class BundledFile:
     """A native library in a wheel, by its path.
 

@@ -9,8 +9,9 @@ OUTPUT becomes a folder as sandbox/facts.py describes it. Its parts:
   metadata (core metadata 2.4) and its licence files;
 - `bundled:<project>/<name>` for each native library that it brings along, by the wheel's own SBOMs
   (PEP 770), or by the tables of `bundled_libraries.py`;
-- the same for everything else that its SBOMs tell of, such as the crates in an extension module,
-  and for packages of others that lie in it (`_vendor/`), by their metadata or licence files.
+- the same for static libraries that extension modules show to have in them (`LINKED_IN` there), and
+  for everything else that its SBOMs tell of, such as the crates in an extension module, and for
+  packages of others that lie in it (`_vendor/`), by their metadata or licence files.
 
 A component of a SBOM that is only needed for the build is left out, and one that is optional unless
 a file shows that it is there. A part without a licence file gets the text of its licence from
@@ -80,6 +81,7 @@ _STANDARD_TEXTS = {
     "GPL-3.0": "GPL-3.0.txt",
     "LGPL-2.1": "LGPL-2.1.txt",
     "LGPL-3.0": "LGPL-3.0.txt",
+    "LLVM-exception": "LLVM-exception.txt",
     "MPL-2.0": "MPL-2.0.txt",
 }
 _METADATA = re.compile(r"(?:.*/)?([^/]+)\.dist-info/METADATA")
@@ -215,6 +217,7 @@ class WheelFacts:
             told.update(map(id, matching))
             found.append(self._library(stem, files, matching))
         _share_versions(found)
+        found += self._linked_in(components)
         for one in self.vendored:
             matching = [component for component in components if _is_package(component, one)]
             told.update(map(id, matching))
@@ -279,6 +282,31 @@ class WheelFacts:
             if one.sha256 and not part["hashes"]:
                 part["hashes"] = {"sha256": one.sha256}
         return part
+
+    def _linked_in(self, told: Iterable[Component]) -> List[Part]:
+        """Static libraries in extension modules, unless SBOMs tell of them."""
+        known = {_said(one.name) for one in told}
+        found = []
+        for one in bundled_libraries.LINKED_IN:
+            files = [
+                path
+                for path, content in self.files.items()
+                if content[:4] == b"\x7fELF"
+                and one.marker in content
+                and bundled_libraries.bundled_file(path) is None
+            ]
+            if files and _said(one.name) not in known:
+                part = new_part(
+                    f"bundled:{one.name}",
+                    one.name,
+                    license=one.license,
+                    license_from=one.source,
+                    homepage=one.homepage,
+                    component=self.component,
+                    files=sorted(files),
+                )
+                found.append(part)
+        return found
 
     def _of_component(self, part: Part, component: Component) -> None:
         origin = f"the SBOM `{component.document}` in its wheel"

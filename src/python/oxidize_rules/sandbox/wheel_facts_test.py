@@ -238,6 +238,21 @@ def test_libraries_by_their_names(tmp_path: Path) -> None:
     assert found.bundled["libgomp"]["component"] == "wheel:Some_Thing-1.0"
 
 
+def test_libraries_that_are_linked_in(tmp_path: Path) -> None:
+    files = {
+        "some_thing/fast.abi3.so": ELF + b"\0libc++abi: terminating",
+        "some_thing/about.txt": "libc++abi: ",
+        f"{LIBRARIES}/libother-1a2b3c4d.so.1": ELF + b"\0libc++abi: terminating",
+    }
+    found = facts(tmp_path, wheel(files=files))
+    part = found.bundled["libc++"]
+    assert part["license"] == "Apache-2.0 WITH LLVM-exception"
+    assert part["files"] == ["some_thing/fast.abi3.so"]
+    assert list(found.shipped(part)) == ["Apache-2.0.txt", "LLVM-exception.txt"]
+    assert part["id"] in found.own["depends_on"]
+    assert "libc++" not in facts(tmp_path, wheel(files={"some_thing/x.so": ELF})).bundled
+
+
 def test_sboms_tell_of_libraries(tmp_path: Path) -> None:
     # As in pillow: what is optional is there only if a file is.
     purl = "pkg:pypi/some_thing@1.0"
@@ -439,7 +454,7 @@ def test_texts_that_are_the_same_for_everybody(tmp_path: Path) -> None:
 
 def test_standard_texts_are_what_they_are_called() -> None:
     for name, file in wheel_facts._STANDARD_TEXTS.items():
-        if name != "GCC-exception-3.1":
+        if not name.endswith(("-exception-3.1", "-exception")):
             ((identifier, *_),) = recognize((TEXTS / file).read_text()).licenses
             assert identifier.startswith(name)
 
