@@ -250,7 +250,7 @@ ROWS = (
 
 
 class LinkedIn:
-    """A static library that tells itself in what it is linked into: by `marker`, in the file's bytes.
+    """A static library that shows in what it is linked into, by the bytes `marker`.
 
     The other attributes are those of a `Row`.
     """

@@ -11,4 +11,5 @@
 | oxidize_rules.txt | LICENSE of this project, which its runtime stands under |
 | GPL-3.0.txt, GCC-exception-3.1.txt | COPYING3 and COPYING.RUNTIME of gcc |
 | Apache-2.0.txt, GPL-2.0.txt, LGPL-2.1.txt, LGPL-3.0.txt, MPL-2.0.txt | base-files of Debian 12 |
+| LLVM-exception.txt | lib/libunwind/LICENSE.TXT of LLVM, in zig 0.17.0 |
 """
