@@ -239,7 +239,7 @@ def test_libraries_by_their_names(tmp_path: Path) -> None:
 
 
 def test_libraries_that_are_linked_in(tmp_path: Path) -> None:
-    files = {
+    files: Dict[str, Content] = {
         "some_thing/fast.abi3.so": ELF + b"\0libc++abi: terminating",
         "some_thing/about.txt": "libc++abi: ",
         f"{LIBRARIES}/libother-1a2b3c4d.so.1": ELF + b"\0libc++abi: terminating",
