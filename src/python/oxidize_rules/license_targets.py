@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Dict, Iterable, Mapping, Optional, Tuple
 
 from pants.core.goals.package import OutputPathField
@@ -10,7 +11,6 @@ from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     AsyncFieldMixin,
     Field,
-    InvalidFieldException,
     InvalidFieldTypeException,
     StringField,
     StringSequenceField,
@@ -19,12 +19,14 @@ from pants.engine.target import (
 )
 from pants.util.docutil import bin_name
 from pants.util.frozendict import FrozenDict
-from pants.util.strutil import help_text, softwrap
+from pants.util.strutil import help_text
 
-from oxidize_rules.binary_targets import nearest, one_of
 from oxidize_rules.compat import EnvironmentField
+from oxidize_rules.field_errors import invalid_field, nearest, one_of
 from oxidize_rules.sandbox.license_policy import GROUPS, is_pattern, override_fault
 from oxidize_rules.sandbox.licenses import BadExpression, parse
+
+REPORT = "license_report"
 
 # The formats of reports; sandbox/license_report.py writes them.
 REPORT_FORMATS = (
@@ -37,21 +39,8 @@ REPORT_FORMATS = (
     "cyclonedx-json",
 )
 
-
-def invalid_report_field(
-    address: Address, alias: str, *, found: str, expected: str, remedy: str
-) -> InvalidFieldException:
-    """The error of a field: where it is, what stands there, what may stand there, what to do."""
-    return InvalidFieldException(
-        softwrap(
-            f"""
-            The `{alias}` field of the `{LicenseReportTarget.alias}` target {address} is {found},
-            but {expected}.
-
-            To fix, {remedy}.
-            """
-        )
-    )
+# Of the fields of a `license_report`.
+invalid_report_field = partial(invalid_field, target=REPORT)
 
 
 class ReportBinaryField(StringField, AsyncFieldMixin):
@@ -270,7 +259,7 @@ class ReportOutputPathField(OutputPathField):
 
 
 class LicenseReportTarget(Target):
-    alias = "license_report"
+    alias = REPORT
     core_fields = (
         *COMMON_TARGET_FIELDS,
         ReportBinaryField,

@@ -31,7 +31,6 @@ from oxidize_rules.binary_targets import (
     BinaryDependenciesField,
     BinaryEntryPointField,
     BinaryResolveField,
-    invalid_field,
 )
 from oxidize_rules.compat import (
     collect_rules,
@@ -43,6 +42,7 @@ from oxidize_rules.compat import (
     path_globs_to_paths,
     rule,
 )
+from oxidize_rules.field_errors import invalid_field
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,13 @@ from pants.engine.target import (
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 from pants.util.frozendict import FrozenDict
 
-from oxidize_rules import binary_targets, target_type_rules
+from oxidize_rules import (
+    binary_targets,
+    content_fields,
+    executable_fields,
+    interpreter_fields,
+    target_type_rules,
+)
 from oxidize_rules.binary_targets import BinaryEntryPointField, OxidizedBinaryTarget
 from oxidize_rules.target_type_rules import (
     BinaryEntryPointInferenceFieldSet,
@@ -132,39 +138,39 @@ def test_inference(rule_runner: RuleRunner, fields: str, expected: List[str]) ->
     ("field_type", "value", "parts"),
     [
         (
-            binary_targets.TargetTripleField,
+            executable_fields.TargetTripleField,
             "x86_64-linux-musl",
             ["`x86_64-linux-musl`", "perhaps `x86_64-unknown-linux-musl`"],
         ),
         (
-            binary_targets.TargetTripleField,
+            executable_fields.TargetTripleField,
             "aarch64-unknown-linux-gnu",
             ["`aarch64-unknown-linux-gnu`", "`x86_64-unknown-linux-gnu`"],
         ),
-        (binary_targets.GlibcFloorField, "2.9", ["`2.9`", "from `2.17` on"]),
-        (binary_targets.GlibcFloorField, "musl", ["`musl`", "from `2.17` on"]),
-        (binary_targets.BytecodeOptimizationField, 3, ["`3`", "`0`, `1` or `2`"]),
-        (binary_targets.AllocatorField, "jemalloc", ["jemalloc", "mimalloc"]),
-        (binary_targets.DynamicLoadingField, "off", ["'off'", "auto", "always", "never"]),
+        (executable_fields.GlibcFloorField, "2.9", ["`2.9`", "from `2.17` on"]),
+        (executable_fields.GlibcFloorField, "musl", ["`musl`", "from `2.17` on"]),
+        (content_fields.BytecodeOptimizationField, 3, ["`3`", "`0`, `1` or `2`"]),
+        (interpreter_fields.AllocatorField, "jemalloc", ["jemalloc", "mimalloc"]),
+        (executable_fields.DynamicLoadingField, "off", ["'off'", "auto", "always", "never"]),
         (
-            binary_targets.InterpreterConfigField,
+            interpreter_fields.InterpreterConfigField,
             {"utf8_mod": "1"},
             ["interpreter_config", "'utf8_mod'", "utf8_mode"],
         ),
-        (binary_targets.InterpreterConfigField, {"utf8_mode": "2"}, ["utf8_mode", "'2'"]),
+        (interpreter_fields.InterpreterConfigField, {"utf8_mode": "2"}, ["utf8_mode", "'2'"]),
         (
-            binary_targets.InterpreterConfigField,
+            interpreter_fields.InterpreterConfigField,
             {"x_options": "dev"},
             ["xoptions", "'dev'", "a list of strings"],
         ),
         (
-            binary_targets.InterpreterConfigField,
+            interpreter_fields.InterpreterConfigField,
             ["utf8_mode"],
             ["interpreter_config", "a dictionary of names"],
         ),
-        (binary_targets.InterpreterConfigField, {1: True}, ["a dictionary of names"]),
-        (binary_targets.BinaryEnvField, {"A-B": "1"}, ["'A-B'", "letters, digits"]),
-        (binary_targets.BinaryEnvField, {"A": "\0"}, ["'A'", "NUL"]),
+        (interpreter_fields.InterpreterConfigField, {1: True}, ["a dictionary of names"]),
+        (interpreter_fields.BinaryEnvField, {"A-B": "1"}, ["'A-B'", "letters, digits"]),
+        (interpreter_fields.BinaryEnvField, {"A": "\0"}, ["'A'", "NUL"]),
         (binary_targets.BinaryEntryPointField, "a:b:c", ["a:b:c", "one colon"]),
     ],
 )
@@ -178,11 +184,15 @@ def test_bad_value(field_type: Type[Field], value: Any, parts: List[str]) -> Non
 @pytest.mark.parametrize(
     ("field_type", "value", "expected"),
     [
-        (binary_targets.TargetTripleField, None, "x86_64-unknown-linux-musl"),
-        (binary_targets.TargetTripleField, "x86_64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"),
-        (binary_targets.GlibcFloorField, "2.28", "2.28"),
+        (executable_fields.TargetTripleField, None, "x86_64-unknown-linux-musl"),
         (
-            binary_targets.InterpreterConfigField,
+            executable_fields.TargetTripleField,
+            "x86_64-unknown-linux-gnu",
+            "x86_64-unknown-linux-gnu",
+        ),
+        (executable_fields.GlibcFloorField, "2.28", "2.28"),
+        (
+            interpreter_fields.InterpreterConfigField,
             {
                 "utf8_mode": True,
                 "verbose": "2",
@@ -199,12 +209,12 @@ def test_bad_value(field_type: Type[Field], value: Any, parts: List[str]) -> Non
                 }
             ),
         ),
-        (binary_targets.InterpreterConfigField, None, None),
-        (binary_targets.BytecodeOptimizationField, None, 0),
-        (binary_targets.DynamicLoadingField, None, "auto"),
-        (binary_targets.DynamicLoadingField, "never", "never"),
-        (binary_targets.DebugInfoField, None, False),
-        (binary_targets.BytecodeOptimizationField, 2, 2),
+        (interpreter_fields.InterpreterConfigField, None, None),
+        (content_fields.BytecodeOptimizationField, None, 0),
+        (executable_fields.DynamicLoadingField, None, "auto"),
+        (executable_fields.DynamicLoadingField, "never", "never"),
+        (executable_fields.DebugInfoField, None, False),
+        (content_fields.BytecodeOptimizationField, 2, 2),
     ],
 )
 def test_good_value(field_type: Type[Field], value: Any, expected: Any) -> None:
@@ -212,10 +222,10 @@ def test_good_value(field_type: Type[Field], value: Any, expected: Any) -> None:
 
 
 def test_glibc_loads_always() -> None:
-    triple = {"target_triple": binary_targets.GNU_X86_64}
+    triple = {"target_triple": executable_fields.GNU_X86_64}
     with pytest.raises(InvalidTargetException) as caught:
         OxidizedBinaryTarget({**triple, "dynamic_loading": "never"}, ADDRESS)
-    for part in ("src/app:bin", "`dynamic_loading`", "`never`", binary_targets.GNU_X86_64):
+    for part in ("src/app:bin", "`dynamic_loading`", "`never`", executable_fields.GNU_X86_64):
         assert part in str(caught.value)
     for fields in (
         {**triple, "dynamic_loading": "always"},
@@ -247,7 +257,7 @@ def test_two_things_to_run() -> None:
 def test_a_config_can_be_hashed_and_compared() -> None:
     raw = {"x_options": ["a", "b=1"], "inspect": True}
     fields = [
-        binary_targets.InterpreterConfigField(value, ADDRESS)
+        interpreter_fields.InterpreterConfigField(value, ADDRESS)
         for value in (raw, {"inspect": 1, "xoptions": ("a", "b=1")}, {"inspect": True})
     ]
     assert fields[0] == fields[1] != fields[2]

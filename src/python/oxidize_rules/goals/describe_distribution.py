@@ -22,7 +22,6 @@ from pants.util.docutil import bin_name
 from pants.util.logging import LogLevel
 from pants.util.strutil import softwrap
 
-from oxidize_rules.binary_targets import EXTENSION_FILTERS, ExtensionFilterField
 from oxidize_rules.compat import (
     add_prefix,
     collect_rules,
@@ -35,6 +34,7 @@ from oxidize_rules.compat import (
     merge_digests,
     rule,
 )
+from oxidize_rules.content_fields import EXTENSION_FILTERS, ExtensionFilterField
 from oxidize_rules.distribution_targets import PythonDistributionArchiveTarget
 from oxidize_rules.util_rules.advisories import AdvisoriesRequest, find_advisories
 from oxidize_rules.util_rules.distribution import (

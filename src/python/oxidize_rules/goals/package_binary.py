@@ -10,8 +10,9 @@ from pants.engine.fs import AddPrefix, MergeDigests
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from oxidize_rules.binary_targets import OxidizedBinaryFieldSet, invalid_field
+from oxidize_rules.binary_targets import OxidizedBinaryFieldSet
 from oxidize_rules.compat import add_prefix, collect_rules, implicitly, merge_digests, rule
+from oxidize_rules.field_errors import invalid_field
 from oxidize_rules.util_rules.executable import ExecutableRequest, build_executable
 from oxidize_rules.util_rules.link import debug_filename
 

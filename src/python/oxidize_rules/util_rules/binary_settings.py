@@ -7,13 +7,10 @@ from typing import Dict, Optional, Tuple
 from pants.backend.python.target_types import EntryPoint
 from pants.engine.target import InvalidFieldException
 
-from oxidize_rules.binary_targets import (
-    BinaryDistributionField,
-    ConfigValue,
-    OxidizedBinaryFieldSet,
-    OxidizedBinaryTarget,
-    invalid_field,
-)
+from oxidize_rules.binary_targets import OxidizedBinaryFieldSet, OxidizedBinaryTarget
+from oxidize_rules.executable_fields import BinaryDistributionField
+from oxidize_rules.field_errors import invalid_field
+from oxidize_rules.interpreter_fields import ConfigValue
 from oxidize_rules.sandbox.errors import UserError
 from oxidize_rules.sandbox.interpreter_config import check_version
 from oxidize_rules.sandbox.settings import config_settings

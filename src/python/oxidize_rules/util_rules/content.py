@@ -16,7 +16,6 @@ from pants.engine.process import Process
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from oxidize_rules.binary_targets import ExcludeField, IncludeStdlibField
 from oxidize_rules.compat import (
     collect_rules,
     concurrently,
@@ -26,6 +25,7 @@ from oxidize_rules.compat import (
     merge_digests,
     rule,
 )
+from oxidize_rules.content_fields import ExcludeField, IncludeStdlibField
 from oxidize_rules.sandbox import content
 from oxidize_rules.sandbox.interpreter_config import close_names
 from oxidize_rules.util_rules.component import (

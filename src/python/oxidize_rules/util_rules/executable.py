@@ -10,13 +10,7 @@ from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import Digest, FileEntry
 from pants.util.logging import LogLevel
 
-from oxidize_rules.binary_targets import (
-    MUSL_X86_64,
-    BinaryDistributionField,
-    OxidizedBinaryFieldSet,
-    TargetTripleField,
-    invalid_field,
-)
+from oxidize_rules.binary_targets import OxidizedBinaryFieldSet
 from oxidize_rules.compat import (
     collect_rules,
     concurrently,
@@ -25,6 +19,8 @@ from oxidize_rules.compat import (
     resolve_unparsed_address_inputs,
     rule,
 )
+from oxidize_rules.executable_fields import MUSL_X86_64, BinaryDistributionField, TargetTripleField
+from oxidize_rules.field_errors import invalid_field
 from oxidize_rules.sandbox import content
 from oxidize_rules.subsystem import OxidizeSubsystem
 from oxidize_rules.target_type_rules import ResolveEntryPointRequest, resolve_entry_point

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from oxidize_rules.binary_targets import EXTENSION_FILTERS
+from oxidize_rules.content_fields import EXTENSION_FILTERS
 from oxidize_rules.sandbox.known_libraries import known_library
 from oxidize_rules.sandbox.licenses import is_copyleft
 from oxidize_rules.util_rules.distribution import Extension

@@ -16,7 +16,6 @@ from pants.engine.fs import EMPTY_DIGEST, CreateDigest, FileEntry
 from pants.engine.target import HydrateSourcesRequest, SourcesField, WrappedTargetRequest
 from pants.util.logging import LogLevel
 
-from oxidize_rules.binary_targets import NativeLibrariesField, invalid_field
 from oxidize_rules.compat import (
     collect_rules,
     concurrently,
@@ -29,6 +28,8 @@ from oxidize_rules.compat import (
     resolve_unparsed_address_inputs,
     rule,
 )
+from oxidize_rules.content_fields import NativeLibrariesField
+from oxidize_rules.field_errors import invalid_field
 from oxidize_rules.util_rules import component_program, system_libraries
 from oxidize_rules.util_rules.component import (
     NATIVE_FILE,
