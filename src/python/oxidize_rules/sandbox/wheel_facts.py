@@ -23,16 +23,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import posixpath
 import re
-import zipfile
-import zlib
 from contextlib import suppress
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
-from email.parser import Parser
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
@@ -45,34 +41,14 @@ from oxidize_rules.sandbox.errors import run
 from oxidize_rules.sandbox.facts import Texts, new_part
 from oxidize_rules.sandbox.known_libraries import LIBRARIES
 from oxidize_rules.sandbox.license_expressions import all_of
-from oxidize_rules.sandbox.license_statement import (
-    Statement,
-    state,
-    state_of_name,
-    state_of_texts,
-)
+from oxidize_rules.sandbox.license_statement import Statement, state, state_of_name
+from oxidize_rules.sandbox.vendored_packages import Files, Vendored, find_vendored
 from oxidize_rules.sandbox.wheel import read_wheel
 from oxidize_rules.sandbox.wheel_sboms import EXCLUDED, OPTIONAL, Component
+from oxidize_rules.sandbox.wheel_texts import TEXT_SIZE, as_text, is_license_file, parse_metadata
 
 Part = Dict[str, Any]
-Files = Mapping[str, bytes]
-
-# Files with terms or names that have to be passed on, by the beginnings of their names.
-_LICENSE_FILE = re.compile(
-    r"(?i)(?:.*\.)?((un)?licen[cs]es?|copying|copyright|notices?|authors|patents|"
-    r"(third|3rd)[-_ ]?part(y|ies))(?![a-z])"
-)
-_CODE = (
-    *(".py", ".pyc", ".pyi", ".pyx", ".pxd", ".pxi", ".so", ".a", ".o", ".c", ".cc", ".cpp", ".h"),
-    *(".hpp", ".rs", ".js", ".css", ".json", ".toml", ".yml", ".yaml", ".xml", ".ini", ".cfg"),
-    *(".png", ".svg", ".csv", ".mo", ".po", ".in", ".gz", ".zip"),
-)
 _LONGEST = 2000  # characters of a name, so that no pattern is long at it
-_TEXT_SIZE = 4 << 20  # A licence is not longer.
-# Folders that hold other projects' packages, by their usual names.
-_VENDOR = re.compile(
-    r"(?i)(?:^|/)(?:_?vendor(?:ed|s)?(?:_packages)?|_?externs?|_?externals?|_?third_?party|3rdparty)/"
-)
 # Texts that are the same for every work under them, by the beginnings of SPDX' identifiers.
 _STANDARD_TEXTS = {
     "Apache-2.0": "Apache-2.0.txt",
@@ -84,18 +60,6 @@ _STANDARD_TEXTS = {
     "LLVM-exception": "LLVM-exception.txt",
     "MPL-2.0": "MPL-2.0.txt",
 }
-_METADATA = re.compile(r"(?:.*/)?([^/]+)\.dist-info/METADATA")
-_MOST_NESTED_WHEEL = 64 << 20
-
-
-class Vendored:
-    """A package of somebody else in the wheel. `name`: for people."""
-
-    def __init__(self, name: str, version: Optional[str], place: str, statement: Statement) -> None:
-        self.name, self.version, self.place, self.statement = name, version, place, statement
-        self.metadata = Message()
-        self.texts: List[Tuple[str, bytes]] = []
-        self.pypi = False
 
 
 class WheelFacts:
@@ -105,13 +69,13 @@ class WheelFacts:
         self.files = files
         self.dist_info = dist_info
         self.component = component
-        self.metadata = _parse(files[f"{dist_info}/METADATA"])
+        self.metadata = parse_metadata(files[f"{dist_info}/METADATA"])
         self.name = str(self.metadata.get("Name") or dist_info.split("-")[0]).strip()
         self.project = canonicalize_name(self.name)
         self.version = str(self.metadata.get("Version") or "").strip() or None
         self.purl = f"pkg:pypi/{self.project}" + (f"@{self.version}" if self.version else "")
         self.texts = Texts()
-        self.vendored = _find_vendored(files, dist_info)
+        self.vendored = find_vendored(files, dist_info)
         self.elsewhere = {path for one in self.vendored for path, _ in one.texts}
         self.requirements = list(_requirements(self.metadata))
 
@@ -150,7 +114,7 @@ class WheelFacts:
         statement = state(
             self.name,
             self.metadata,
-            [(self._shown(one), _text(self.files[one])) for one in stating],
+            [(self._shown(one), as_text(self.files[one])) for one in stating],
         )
         part = new_part(
             f"first-party:{first_party}" if first_party else f"wheel:{self.project}",
@@ -175,13 +139,13 @@ class WheelFacts:
         found = {
             path
             for path, content in self.files.items()
-            if path in named or _is_license_file(path, content)
+            if path in named or is_license_file(path, content)
         }
         in_licenses = {
             path
             for path, content in self.files.items()
             if path.startswith((f"{self.dist_info}/licenses/", f"{self.dist_info}/license_files/"))
-            and len(content) <= _TEXT_SIZE
+            and len(content) <= TEXT_SIZE
         }
         return sorted((found | in_licenses) - self.elsewhere)
 
@@ -370,24 +334,6 @@ class WheelFacts:
         return part
 
 
-def _parse(content: bytes) -> Message:
-    return Parser().parsestr(content.decode("utf-8", "replace"), headersonly=True)
-
-
-def _text(content: bytes) -> str:
-    return content.decode("utf-8", "replace")
-
-
-def _is_license_file(path: str, content: bytes) -> bool:
-    name = posixpath.basename(path)
-    return bool(
-        _LICENSE_FILE.match(name)
-        and not name.lower().endswith(_CODE)
-        and len(content) <= _TEXT_SIZE
-        and b"\0" not in content[:4096]
-    )
-
-
 def _field(metadata: Message, name: str) -> str:
     """On one line. Old tools wrote names of other alphabets as mail does (RFC 2047)."""
     value = str(metadata.get(name) or "")[:_LONGEST]
@@ -424,11 +370,6 @@ def _homepage(metadata: Message) -> Optional[str]:
         if label in urls:
             return urls[label]
     return next(iter(urls.values()), None)
-
-
-# ------------------------------------------------------------------------------------------------
-# Requirements
-# ------------------------------------------------------------------------------------------------
 
 
 def _requirements(metadata: Message) -> Iterable[Requirement]:
@@ -473,107 +414,6 @@ def environment_of(python_version: str, machine: str) -> Dict[str, str]:
         "python_version": ".".join(python_version.split(".")[:2]),
         "sys_platform": "linux",
     }
-
-
-# ------------------------------------------------------------------------------------------------
-# What lies in it
-# ------------------------------------------------------------------------------------------------
-
-
-def _find_vendored(files: Files, dist_info: str, nested: str = "") -> List[Vendored]:
-    """Other projects' packages, by their metadata, then by their licence files.
-
-    `dist_info`: the wheel's own metadata. `nested`: where the files lie in that wheel.
-    """
-    found: List[Vendored] = []
-    for path, content in sorted(files.items()):
-        match = _METADATA.fullmatch(path)
-        if match and (not dist_info or not path.startswith(f"{dist_info}/")):
-            place = posixpath.dirname(path)
-            texts = [
-                (one, text)
-                for one, text in files.items()
-                if one.startswith(f"{place}/")
-                and (_is_license_file(one, text) or one.startswith(f"{place}/licenses/"))
-            ]
-            found.append(_of_metadata(_parse(content), place, texts))
-        elif path.endswith(".whl") and len(content) <= _MOST_NESTED_WHEEL:
-            found += _of_nested_wheel(path, content)
-    taken = {path for one in found for path, _ in one.texts}
-    places: Dict[str, List[Tuple[str, bytes]]] = {}
-    for path, content in sorted(files.items()):
-        vendor = list(_VENDOR.finditer(path))
-        if path in taken or not vendor or not _is_license_file(path, content):
-            continue
-        # `pkg/_vendor/six/LICENSE`, and `pkg/_vendor/six.LICENSE`.
-        rest = path[vendor[-1].end() :]
-        name = rest.split("/")[0] if "/" in rest else _before_license(rest)
-        if name and not name.endswith(".dist-info"):
-            places.setdefault(path[: vendor[-1].end()] + name, []).append((path, content))
-    known = {canonicalize_name(one.name) for one in found}
-    listed = _listed_versions(files)
-    by_name: Dict[str, List[Tuple[str, bytes]]] = {}
-    for place, texts in sorted(places.items()):
-        # The wheel's copy below its metadata, and the one beside the code, are one package's.
-        by_name.setdefault(posixpath.basename(place), []).extend(texts)
-    for name, texts in sorted(by_name.items()):
-        if canonicalize_name(name) in known:
-            continue
-        shown = {(posixpath.basename(path), _text(content)) for path, content in texts}
-        one = Vendored(name, None, posixpath.dirname(texts[0][0]), state_of_texts(name, shown))
-        one.texts = texts
-        one.version = listed.get(canonicalize_name(name))
-        one.pypi = one.version is not None
-        found.append(one)
-    return found
-
-
-def _listed_versions(files: Files) -> Dict[str, str]:
-    """What the tool `vendoring` was told to vendor: requirements in `_vendor/vendor.txt`."""
-    found: Dict[str, str] = {}
-    for path, content in sorted(files.items()):
-        vendor = list(_VENDOR.finditer(path))
-        if vendor and path[vendor[-1].end() :] == "vendor.txt":
-            for match in re.finditer(r"(?m)^\s*([A-Za-z0-9._-]+)==([^\s;#]+)", _text(content)):
-                found[str(canonicalize_name(match[1]))] = match[2]
-    return found
-
-
-def _of_metadata(metadata: Message, place: str, texts: List[Tuple[str, bytes]]) -> Vendored:
-    name = str(metadata.get("Name") or posixpath.basename(place).split("-")[0]).strip()
-    shown = [(posixpath.relpath(path, place or "."), _text(text)) for path, text in texts]
-    one = Vendored(
-        name,
-        str(metadata.get("Version") or "").strip() or None,
-        place,
-        state(name, metadata, shown),
-    )
-    one.metadata, one.texts, one.pypi = metadata, texts, True
-    return one
-
-
-def _of_nested_wheel(path: str, content: bytes) -> List[Vendored]:
-    """A wheel in a wheel, and what lies in that; nothing for a file that is only called so."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = [one for one in archive.infolist() if one.file_size <= _TEXT_SIZE]
-            if sum(one.file_size for one in members) > 4 * _MOST_NESTED_WHEEL:
-                return []
-            # Wheels in it are read no further.
-            files = {
-                f"{path}/{one.filename}": archive.read(one)
-                for one in members
-                if not one.is_dir() and not one.filename.endswith(".whl")
-            }
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError):
-        return []
-    return _find_vendored(files, "", nested=path)
-
-
-def _before_license(name: str) -> str:
-    """`six` of `six.LICENSE` and of `LICENSE.six`; nothing of `LICENSE.txt`."""
-    words = [one for one in re.split(r"[-._]", re.sub(r"(?i)\.(txt|md|rst)$", "", name)) if one]
-    return "-".join(one for one in words if not _LICENSE_FILE.fullmatch(one))
 
 
 def _by_name(files: Files) -> Dict[str, List[BundledFile]]:

@@ -31,7 +31,8 @@ from oxidize_rules.util_rules.wheels import Sdist, Wheel
 # Modules of `oxidize_rules.sandbox` that make up the program, beside its own.
 _PROGRAM = (
     *("bundled_libraries", "facts", "known_libraries", "license_expressions", "license_names"),
-    *("license_statement", "license_texts", "licenses", "tree", "wheel", "wheel_sboms"),
+    *("license_statement", "license_texts", "licenses", "tree", "vendored_packages", "wheel"),
+    *("wheel_sboms", "wheel_texts"),
 )
 _WHEEL = "__wheel"
 _SOURCE = "__source"
