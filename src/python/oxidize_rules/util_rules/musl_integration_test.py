@@ -147,6 +147,7 @@ class Workshop:
             "dynamic_loading": dynamic_loading,
             "strip": True,
             "link_args": [],
+            "inventory": None,
         }
         (self.folder / "request.json").write_text(json.dumps(request))
         self.run(
