@@ -93,7 +93,8 @@ SUITES = (
         remove=("referencing",),
         env={"REFERENCING_SUITE": "suite"},
     ),
-    # Left out: tests that ask a copy of httpbin, or an address in the net that does not answer.
+    # Left out: tests that ask a copy of httpbin, or an address in the net that does not answer, and
+    # one with a path as id, which pytest spells by its length.
     Suite(
         "requests",
         ("requests",),
@@ -102,7 +103,7 @@ SUITES = (
         arguments=(
             "--without-fixture=httpbin",
             "--without-fixture=httpbin_secure",
-            *("-k", "not TestTimeout"),
+            *("-k", "not TestTimeout and not test_unzipped_paths_unchanged"),
         ),
     ),
     Suite(
