@@ -11,9 +11,6 @@ from pants.engine.addresses import Address
 from pants.engine.console import Console
 from pants.engine.fs import (
     AddPrefix,
-    CreateDigest,
-    FileContent,
-    MergeDigests,
 )
 from pants.engine.goal import Goal, GoalSubsystem, Outputting
 from pants.engine.target import Targets
@@ -26,12 +23,8 @@ from oxidize_rules.compat import (
     add_prefix,
     collect_rules,
     concurrently,
-    create_digest,
-    execute_process,
-    get_digest_contents,
     goal_rule,
     implicitly,
-    merge_digests,
     rule,
 )
 from oxidize_rules.content_fields import EXTENSION_FILTERS, ExtensionFilterField
@@ -50,23 +43,22 @@ from oxidize_rules.util_rules.distribution_facts import (
     find_distribution_facts,
 )
 from oxidize_rules.util_rules.extension_filter import reason_to_drop
+from oxidize_rules.util_rules.goal_report import (
+    GoalReport,
+    GoalReportRequest,
+    ReportFormat,
+    write_goal_report,
+)
 from oxidize_rules.util_rules.inittab import excluded_by_default
-from oxidize_rules.util_rules.sandbox_program import OxidizeError, raise_on_failure
-from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool
+from oxidize_rules.util_rules.sandbox_program import OxidizeError
 
 _NAME = "oxidize-distribution"
-_INPUT, _OUTPUT = "input.json", "report"
-_PROGRAM = ("advisories", "advisory_files", "component_names", "text_table", "version_order")
+_PROGRAM = "distribution_report"
 
 # Members are named as the values are written in an option.
 ExtensionFilter = Enum(  # type: ignore[misc]
     "ExtensionFilter", {name.replace("-", "_"): name for name in EXTENSION_FILTERS}
 )
-
-
-class ReportFormat(Enum):
-    text = "text"
-    json = "json"
 
 
 class DistributionSubsystem(Outputting, GoalSubsystem):
@@ -116,14 +108,6 @@ class DistributionReportRequest:
     advisories: Tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class DistributionReport:
-    """As `sandbox/distribution_report.py` writes it, for people and for programs."""
-
-    text: str
-    json: str
-
-
 def left_out(extensions: Iterable[Extension], rule_name: str) -> Dict[str, str]:
     """Why an executable does not have an extension module, by name."""
     found = {}
@@ -138,7 +122,7 @@ def left_out(extensions: Iterable[Extension], rule_name: str) -> Dict[str, str]:
 
 
 @rule(desc="Tell what is in Python distributions", level=LogLevel.DEBUG)
-async def report_distributions(request: DistributionReportRequest) -> DistributionReport:
+async def report_distributions(request: DistributionReportRequest) -> GoalReport:
     loaded = await concurrently(
         load_python_distribution(PythonDistributionRequest(address), **implicitly())
         for address in request.distributions
@@ -165,32 +149,19 @@ async def report_distributions(request: DistributionReportRequest) -> Distributi
         for place, (distribution, read) in enumerate(zip(loaded, metadata))
     ]
     given = {"extension_filter": request.extension_filter, "distributions": distributions}
-    content = FileContent(_INPUT, json.dumps(given, sort_keys=True).encode())
-    digest = await merge_digests(
-        MergeDigests(
-            [await create_digest(CreateDigest([content])), *placed, advisories.digest],
-        )
-    )
     what = ", ".join(one.address for one in loaded)
-    process = await prepare_tool_process(
-        sandbox_tool(
-            "distribution_report",
-            _INPUT,
-            _OUTPUT,
-            *(f"--advisories={path}" for path in advisories.paths),
-            programs=_PROGRAM,
+    return await write_goal_report(
+        GoalReportRequest(
+            _NAME,
+            _PROGRAM,
+            json.dumps(given, sort_keys=True),
+            tuple(placed),
+            advisories,
             description=f"Tell what is in {what}",
-            input_digest=digest,
-            output_directories=(_OUTPUT,),
-            level=LogLevel.DEBUG,
+            doing=f"tell what is in {what}",
         ),
         **implicitly(),
     )
-    result = await execute_process(process, **implicitly())
-    raise_on_failure(result, where=_NAME, doing=f"tell what is in {what}")
-    written = await get_digest_contents(result.output_digest)
-    by_name = {one.path.rpartition("/")[2]: one.content.decode() for one in written}
-    return DistributionReport(by_name["report.txt"], by_name["report.json"])
 
 
 def has_known_vulnerability(report: Mapping[str, List[Dict[str, List[Dict[str, str]]]]]) -> bool:
@@ -220,7 +191,7 @@ async def describe_distributions(
         **implicitly(),
     )
     with options.output(console) as write:
-        write(report.json if options.format is ReportFormat.json else report.text)
+        write(report.shown(options.format))
     return DistributionGoal(1 if has_known_vulnerability(json.loads(report.json)) else 0)
 
 

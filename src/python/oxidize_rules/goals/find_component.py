@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Iterable, List, Tuple
 
 from pants.engine.console import Console
 from pants.engine.fs import (
     AddPrefix,
-    CreateDigest,
     Digest,
     DigestSubset,
-    FileContent,
-    MergeDigests,
     PathGlobs,
 )
 from pants.engine.goal import Goal, GoalSubsystem, Outputting
@@ -30,13 +26,9 @@ from oxidize_rules.compat import (
     add_prefix,
     collect_rules,
     concurrently,
-    create_digest,
     digest_subset_to_digest,
-    execute_process,
-    get_digest_contents,
     goal_rule,
     implicitly,
-    merge_digests,
     rule,
 )
 from oxidize_rules.sandbox.advisories import AFFECTED
@@ -47,18 +39,17 @@ from oxidize_rules.util_rules.advisories import (
     find_advisories,
 )
 from oxidize_rules.util_rules.executable import ExecutableRequest, build_executable
+from oxidize_rules.util_rules.goal_report import (
+    GoalReport,
+    GoalReportRequest,
+    ReportFormat,
+    write_goal_report,
+)
 from oxidize_rules.util_rules.link import INVENTORY
-from oxidize_rules.util_rules.sandbox_program import OxidizeError, raise_on_failure
-from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool
+from oxidize_rules.util_rules.sandbox_program import OxidizeError
 
 _NAME = "oxidize-contains"
-_INPUT, _OUTPUT = "input.json", "report"
-_PROGRAM = ("advisories", "advisory_files", "component_names", "text_table", "version_order")
-
-
-class AnswerFormat(Enum):
-    text = "text"
-    json = "json"
+_PROGRAM = "component_query"
 
 
 class ContainsSubsystem(Outputting, GoalSubsystem):
@@ -94,7 +85,7 @@ class ContainsSubsystem(Outputting, GoalSubsystem):
         extra_help="They are components, as in `--component`.",
     )
     format = EnumOption(
-        default=AnswerFormat.text,
+        default=ReportFormat.text,
         help="For a person, or for a program (`docs/licensing.md` tells the keys).",
     )
     advisories = StrListOption(
@@ -158,16 +149,8 @@ class ComponentAnswersRequest:
     advisories: Advisories
 
 
-@dataclass(frozen=True)
-class ComponentAnswers:
-    """As `sandbox/component_query.py` writes them, for people and for programs."""
-
-    text: str
-    json: str
-
-
 @rule(desc="Look for components in inventories", level=LogLevel.DEBUG)
-async def answer_queries(request: ComponentAnswersRequest) -> ComponentAnswers:
+async def answer_queries(request: ComponentAnswersRequest) -> GoalReport:
     # Without the licence texts.
     alone = await concurrently(
         digest_subset_to_digest(DigestSubset(digest, PathGlobs([INVENTORY])))
@@ -181,31 +164,18 @@ async def answer_queries(request: ComponentAnswersRequest) -> ComponentAnswers:
         for place, (address, _) in enumerate(request.inventories)
     ]
     given = {"queries": request.queries, "binaries": binaries}
-    content = FileContent(_INPUT, json.dumps(given, sort_keys=True).encode())
-    digest = await merge_digests(
-        MergeDigests(
-            [await create_digest(CreateDigest([content])), *placed, request.advisories.digest]
-        )
-    )
-    process = await prepare_tool_process(
-        sandbox_tool(
-            "component_query",
-            _INPUT,
-            _OUTPUT,
-            *(f"--advisories={path}" for path in request.advisories.paths),
-            programs=_PROGRAM,
+    return await write_goal_report(
+        GoalReportRequest(
+            _NAME,
+            _PROGRAM,
+            json.dumps(given, sort_keys=True),
+            tuple(placed),
+            request.advisories,
             description=f"Look for components in {len(binaries)} inventories",
-            input_digest=digest,
-            output_directories=(_OUTPUT,),
-            level=LogLevel.DEBUG,
+            doing="look for components",
         ),
         **implicitly(),
     )
-    result = await execute_process(process, **implicitly())
-    raise_on_failure(result, where=_NAME, doing="look for components")
-    written = await get_digest_contents(result.output_digest)
-    by_name = {one.path.rpartition("/")[2]: one.content.decode() for one in written}
-    return ComponentAnswers(by_name["report.txt"], by_name["report.json"])
 
 
 @goal_rule
@@ -234,7 +204,7 @@ async def find_components(
         ComponentAnswersRequest(queries, tuple(inventories), advisories), **implicitly()
     )
     with options.output(console) as write:
-        write(answers.json if options.format is AnswerFormat.json else answers.text)
+        write(answers.shown(options.format))
     report = json.loads(answers.json)
     found = any(one["found"] for one in report["queries"])
     affected = any(one["state"] == AFFECTED for one in report["findings"])

@@ -1,0 +1,87 @@
+"""Reports of goals that ask about components: a program of `oxidize_rules.sandbox` writes them, for
+a person and for a program, and looks for the components in advisories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Iterable, Tuple
+
+from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests
+from pants.util.logging import LogLevel
+
+from oxidize_rules.compat import (
+    collect_rules,
+    create_digest,
+    execute_process,
+    get_digest_contents,
+    implicitly,
+    merge_digests,
+    rule,
+)
+from oxidize_rules.util_rules.advisories import Advisories
+from oxidize_rules.util_rules.sandbox_program import raise_on_failure
+from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool
+
+_INPUT, _OUTPUT = "input.json", "report"
+# What such programs share, of `oxidize_rules.sandbox`.
+_PROGRAM = ("advisories", "advisory_files", "component_names", "text_table", "version_order")
+
+
+class ReportFormat(Enum):
+    text = "text"
+    json = "json"
+
+
+@dataclass(frozen=True)
+class GoalReportRequest:
+    """`program` reads `question`, a JSON text, in which paths are those of `files`. `goal` is who
+    asks; `description` is told while it works, and `doing` where it fails."""
+
+    goal: str
+    program: str
+    question: str
+    files: Tuple[Digest, ...]
+    advisories: Advisories
+    description: str
+    doing: str
+
+
+@dataclass(frozen=True)
+class GoalReport:
+    text: str
+    json: str
+
+    def shown(self, form: ReportFormat) -> str:
+        return self.json if form is ReportFormat.json else self.text
+
+
+@rule(desc="Write the report of a goal", level=LogLevel.DEBUG)
+async def write_goal_report(request: GoalReportRequest) -> GoalReport:
+    question = await create_digest(CreateDigest([FileContent(_INPUT, request.question.encode())]))
+    digest = await merge_digests(
+        MergeDigests([question, *request.files, request.advisories.digest])
+    )
+    process = await prepare_tool_process(
+        sandbox_tool(
+            request.program,
+            _INPUT,
+            _OUTPUT,
+            *(f"--advisories={path}" for path in request.advisories.paths),
+            programs=_PROGRAM,
+            description=request.description,
+            input_digest=digest,
+            output_directories=(_OUTPUT,),
+            level=LogLevel.DEBUG,
+        ),
+        **implicitly(),
+    )
+    result = await execute_process(process, **implicitly())
+    raise_on_failure(result, where=request.goal, doing=request.doing)
+    written = await get_digest_contents(result.output_digest)
+    by_name = {one.path.rpartition("/")[2]: one.content.decode() for one in written}
+    return GoalReport(by_name["report.txt"], by_name["report.json"])
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()
