@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import time
 from pathlib import Path
 from typing import Iterator, Mapping
 
@@ -13,6 +14,9 @@ from oxidize_rules.goals.testing_binaries import output
 from oxidize_rules.goals.testing_repository import Project
 from oxidize_rules.goals.testing_scratch import scratch_project
 
+# A new one for each run: Pants keeps what pip found by requirement and by folder, and where tests
+# run over a kept store in folders of the same names, it would bring back an earlier run's files.
+VERSION = f"1.{time.time_ns()}"
 MODULE = """
 #include <Python.h>
 static PyObject *answer(PyObject *self, PyObject *none) { return PyLong_FromLong(%d); }
@@ -46,7 +50,7 @@ PyMODINIT_FUNC PyInit_with_cmake(void) { return PyModule_Create(&module); }
 def pyproject(name: str, requires: str, backend: str) -> str:
     return (
         f"[build-system]\nrequires = [{requires}]\nbuild-backend = '{backend}'\n"
-        f"[project]\nname = '{name}'\nversion = '1.0'\n"
+        f"[project]\nname = '{name}'\nversion = '{VERSION}'\n"
     )
 
 
@@ -55,13 +59,13 @@ SDISTS: Mapping[str, Mapping[str, str]] = {
     "with-setuptools": {
         # No pyproject.toml: the older way.
         "setup.py": "from setuptools import Extension, setup\n"
-        "setup(name='with-setuptools', version='1.0',"
+        f"setup(name='with-setuptools', version='{VERSION}',"
         " ext_modules=[Extension('with_setuptools', ['module.c'])])\n",
         "module.c": MODULE % (1, "with_setuptools", "with_setuptools"),
     },
     "with-meson": {
         "pyproject.toml": pyproject("with-meson", "'meson-python', 'cython'", "mesonpy"),
-        "meson.build": "project('with-meson', 'c', 'cython', version: '1.0')\n"
+        "meson.build": f"project('with-meson', 'c', 'cython', version: '{VERSION}')\n"
         "py = import('python').find_installation(pure: false)\n"
         "py.extension_module('with_meson', 'with_meson.pyx', install: true)\n",
         "with_meson.pyx": "def answer():\n    cdef int total = 1\n    return total + 1\n",
@@ -77,7 +81,7 @@ SDISTS: Mapping[str, Mapping[str, str]] = {
     },
     "no-header": {
         "setup.py": "from setuptools import Extension, setup\n"
-        "setup(name='no-header', version='1.0',"
+        f"setup(name='no-header', version='{VERSION}',"
         " ext_modules=[Extension('no_header', ['module.c'])])\n",
         "module.c": "#include <libpq-fe.h>\n",
     },
@@ -97,8 +101,8 @@ except KeyError as error:
 
 
 def write_sdist(folder: Path, project: str) -> None:
-    info = f"Metadata-Version: 2.2\nName: {project}\nVersion: 1.0\n"
-    name = f"{project.replace('-', '_')}-1.0"
+    info = f"Metadata-Version: 2.2\nName: {project}\nVersion: {VERSION}\n"
+    name = f"{project.replace('-', '_')}-{VERSION}"
     with tarfile.open(folder / f"{name}.tar.gz", "w:gz") as archive:
         for path, text in {**SDISTS[project], "PKG-INFO": info}.items():
             member = tarfile.TarInfo(f"{name}/{path}")
@@ -111,7 +115,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = scratch_project(tmp_path_factory.mktemp("sdists"))
     for name in SDISTS:
         write_sdist(project.root / "wheels", name)
-    project.write("main.lock", "".join(f"{name}==1.0\n" for name in SDISTS))
+    project.write("main.lock", "".join(f"{name}=={VERSION}\n" for name in SDISTS))
     good = [name for name in SDISTS if name.startswith("with-")]
     build = f'python_requirement(name="good", requirements={good!r})\n'
     for name in ("no-header", "in-rust"):
@@ -139,7 +143,7 @@ def test_every_backend_builds(project: Project) -> None:
 def test_a_missing_library_is_named(project: Project) -> None:
     outcome = project.run("package", "app:bin-no-header")
     assert outcome.returncode == 1
-    assert "build no-header 1.0" in outcome.log or "no-header" in outcome.log
+    assert f"the build of `no_header-{VERSION}.tar.gz` (backend " in outcome.log
     assert "'libpq-fe.h' file not found" in outcome.log
     assert "It needs a header that is not there" in outcome.log
     assert "To fix, lock a version with a wheel" in outcome.log
@@ -150,6 +154,6 @@ def test_a_missing_library_is_named(project: Project) -> None:
 def test_rust_is_refused_before_anything_is_built(project: Project) -> None:
     outcome = project.run("package", "app:bin-in-rust")
     assert outcome.returncode == 1
-    assert "in-rust 1.0" in outcome.log
+    assert f"in-rust {VERSION}" in outcome.log
     assert "Rust" in outcome.log
     assert not [one for one in outcome.processes if one.startswith("Build ")], outcome.processes
