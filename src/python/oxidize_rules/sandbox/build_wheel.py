@@ -225,9 +225,8 @@ def explain(request: dict[str, Any], log: str) -> str:
             "interpreter cannot load. To fix, lock a version with a wheel, or use the other triple."
         )
     return (
-        f"the build of `{request['source']}` (backend `{request['backend']}`) failed. Its last lines:\n"
-        + "\n".join(lines[-SHOWN_LINES:])
-        + f"\n{advice}"
+        f"the build of `{request['source']}` (backend `{request['backend']}`) failed. "
+        "Its last lines:\n" + "\n".join(lines[-SHOWN_LINES:]) + f"\n{advice}"
     )
 
 

@@ -108,8 +108,9 @@ def test_no_archive(tmp_path: Path) -> None:
 
 
 def test_the_last_lines_of_a_log_are_shown() -> None:
-    request = {"backend": "own"}
+    request = {"backend": "own", "source": "a-1.tar.gz"}
     shown = explain(request, "\n".join(f"line {number}" for number in range(100)))
+    assert shown.startswith("the build of `a-1.tar.gz` (backend `own`) failed.")
     assert "line 99" in shown
     assert "line 60" in shown
     assert "line 59\n" not in shown
