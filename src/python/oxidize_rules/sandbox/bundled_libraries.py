@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import re
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
-    from collections.abc import Callable
-
 _FILE = re.compile(
     r"(?P<stem>lib.+?)(?:-[0-9a-f]{8})*\.so(?:\.(?P<version>[0-9]+(?:\.[0-9]+)*))?\Z"
 )
@@ -249,28 +245,6 @@ ROWS = (
 )
 
 
-class LinkedIn:
-    """A static library that shows in what it is linked into, by the bytes `marker`.
-
-    The other attributes are those of a `Row`.
-    """
-
-    def __init__(self, marker: bytes, name: str, license: str, source: str, homepage: str) -> None:
-        self.marker, self.name, self.license = marker, name, license
-        self.source, self.homepage = source, homepage
-
-
-LINKED_IN = (
-    LinkedIn(
-        b"libc++abi: ",  # the beginning of its messages, which std::terminate() prints
-        "libc++",
-        "Apache-2.0 WITH LLVM-exception",
-        "LICENSE.TXT of LLVM 9 and later",
-        "https://libcxx.llvm.org",
-    ),
-)
-
-
 class BundledFile:
     """A native library in a wheel, by its path.
 
@@ -296,6 +270,12 @@ def bundled_file(path: str) -> BundledFile | None:
     return BundledFile(path, match["stem"], match["version"], row)
 
 
-def find(name: str, said: Callable[[str], str]) -> list[Row]:
-    """The rows that a name of a SBOM can mean. `said` makes spellings comparable."""
+def said(name: str) -> str:
+    """A name so that its spellings are one: `libXau`, `FreeType`, `Little CMS 2`."""
+    plain = re.sub("[^a-z0-9+]", "", name.lower())
+    return plain[3:] if plain.startswith("lib") and len(plain) > 3 else plain
+
+
+def find(name: str) -> list[Row]:
+    """The rows that a name of a SBOM can mean."""
     return [row for row in ROWS if said(name) in {said(one) for one in (row.name, *row.aliases)}]
