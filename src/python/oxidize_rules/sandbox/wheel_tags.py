@@ -16,7 +16,7 @@ DEFAULT_GLIBC_FLOOR = "2.17"
 _FIRST_GLIBC_MINOR = {"x86_64": 5}
 _FIRST_GLIBC_MINOR_ELSEWHERE = 17
 # PEP 600's names for what earlier PEPs called by years.
-_MANYLINUX_ALIASES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+MANYLINUX_ALIASES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 # The first Python with a stable ABI.
 _FIRST_ABI3_MINOR = 2
 
@@ -41,8 +41,8 @@ def platform_tags(target_triple: str, glibc_floor: Optional[str] = None) -> List
         libc = []
         for minor in range(floor, first - 1, -1):
             libc.append(f"manylinux_2_{minor}_{machine}")
-            if minor in _MANYLINUX_ALIASES:
-                libc.append(f"{_MANYLINUX_ALIASES[minor]}_{machine}")
+            if minor in MANYLINUX_ALIASES:
+                libc.append(f"{MANYLINUX_ALIASES[minor]}_{machine}")
     return [*libc, f"linux_{machine}"]
 
 

@@ -54,7 +54,21 @@ logger = logging.getLogger(__name__)
 _REQUEST = "request.json"
 _LOCK = "lock.json"
 _OUTPUT = "resolution.json"
-_PROGRAMS = ("sdist_metadata", "wheel_choice", "wheel_index", "wheel_tags")
+_PROGRAMS = (
+    "pex_lock",
+    "requirement",
+    "resolve_errors",
+    "resolve_provider",
+    "resolve_request",
+    "sdist_metadata",
+    "wheel_choice",
+    "wheel_finder",
+    "wheel_index",
+    "wheel_metadata",
+    "wheel_releases",
+    "wheel_tags",
+    "wheel_unfit",
+)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pants.util.ordered_set import FrozenOrderedSet
 
 from oxidize_rules.binary_targets import BinaryResolveField
 from oxidize_rules.sandbox import wheel_resolve
+from oxidize_rules.sandbox.resolve_request import Pin, Request, parse_request
 from oxidize_rules.sandbox.wheel_choice import Rules, Target
 from oxidize_rules.util_rules import wheels
 from oxidize_rules.util_rules.wheels import (
@@ -71,16 +72,14 @@ def test_the_program_reads_what_the_rule_writes() -> None:
     )
     pins = {"click": (LockedVersion("8.1.7", 'os_name == "posix"', frozenset({"cd", "ab"})),)}
     content = resolution_request(request, {"b>=1", "a"}, lock="L", pins=pins, config=config())
-    found = wheel_resolve.parse_request(content.decode())
-    assert found == wheel_resolve.Request(
+    found = parse_request(content.decode())
+    assert found == Request(
         requirements=("a", "b>=1"),
         target=Target("3.13.5", TRIPLE, "2.28", native=False),
         indexes=("https://index.example/simple",),
         find_links=("file:///links",),
         lock="L",
-        pins={
-            "click": (wheel_resolve.Pin("8.1.7", 'os_name == "posix"', frozenset({"ab", "cd"})),)
-        },
+        pins={"click": (Pin("8.1.7", 'os_name == "posix"', frozenset({"ab", "cd"})),)},
         path_mappings={"WHEELS": "/srv/wheels"},
         rules=Rules(only_binary=frozenset({"only-wheels"})),
     )
