@@ -24,7 +24,6 @@ were read, or null) and `findings`: what they say of a part in a binary (keys: b
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -33,14 +32,14 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from oxidize_rules.sandbox.advisories import BadAdvisories, find
-from oxidize_rules.sandbox.advisory_files import finding_rows, not_in_format, read_files, summed_up
+from oxidize_rules.sandbox.advisory_files import finding_rows, not_in_format, summed_up
 from oxidize_rules.sandbox.component_names import CRATE, KINDS, is_called, names_of, spelled
 from oxidize_rules.sandbox.errors import run
+from oxidize_rules.sandbox.goal_report import read_task, write_report
 from oxidize_rules.sandbox.text_table import columns
 from oxidize_rules.sandbox.version_order import BadSpecifier, Clause, parse_specifier, satisfies
 
 FORMAT = 1
-JSON_FILE, TEXT_FILE = "report.json", "report.txt"
 FOUND, UNKNOWN = "found", "unknown"
 
 _QUERY = re.compile(r"\s*(?P<name>[^\s<>=!~]+)\s*(?P<specifier>[<>=!~].*)?", re.DOTALL)
@@ -171,28 +170,19 @@ def because(row: Mapping[str, Any]) -> str:
 
 
 def main(argv: List[str]) -> None:
-    parser = argparse.ArgumentParser(prog="component_query")
-    parser.add_argument("input", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--advisories", type=Path, action="append")
-    options = parser.parse_args(argv)
-    given = json.loads(options.input.read_text("utf-8"))
+    task = read_task("component_query", argv)
     inventories = {
         one["address"]: json.loads(Path(one["inventory"]).read_text("utf-8"))
-        for one in given["binaries"]
+        for one in task.given["binaries"]
     }
-    advisories = read_files(options.advisories or ())
     report = {
         "format": FORMAT,
         "binaries": sorted(inventories),
-        "queries": [answer(parse_query(text), inventories) for text in given["queries"]],
-        "advisories": None if options.advisories is None else len(advisories),
-        "findings": find_all(inventories, advisories),
+        "queries": [answer(parse_query(text), inventories) for text in task.given["queries"]],
+        "advisories": task.advisory_count,
+        "findings": find_all(inventories, task.advisories),
     }
-    options.output.mkdir()
-    content = json.dumps(report, indent=1, sort_keys=True) + "\n"
-    (options.output / JSON_FILE).write_text(content, "utf-8")
-    (options.output / TEXT_FILE).write_text(as_text(report), "utf-8")
+    write_report(task.output, report, as_text(report))
 
 
 if __name__ == "__main__":

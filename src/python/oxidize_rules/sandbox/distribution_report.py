@@ -26,7 +26,6 @@ of `distributions`:
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import asdict
 from fnmatch import fnmatchcase
@@ -34,12 +33,12 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Sequence
 
 from oxidize_rules.sandbox.advisories import BadAdvisories, find
-from oxidize_rules.sandbox.advisory_files import finding_rows, not_in_format, read_files, summed_up
+from oxidize_rules.sandbox.advisory_files import finding_rows, not_in_format, summed_up
 from oxidize_rules.sandbox.errors import run
+from oxidize_rules.sandbox.goal_report import read_task, write_report
 from oxidize_rules.sandbox.text_table import columns
 
 FORMAT = 1
-JSON_FILE, TEXT_FILE = "report.json", "report.txt"
 ABSENT = "-"
 
 Report = Dict[str, Any]
@@ -247,27 +246,18 @@ def findings(found: Sequence[Report], count: int) -> List[str]:
 
 
 def main(argv: List[str]) -> None:
-    parser = argparse.ArgumentParser(prog="distribution_report")
-    parser.add_argument("input", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--advisories", type=Path, action="append")
-    options = parser.parse_args(argv)
-    given = json.loads(options.input.read_text("utf-8"))
-    advisories = read_files(options.advisories or ())
+    task = read_task("distribution_report", argv)
     try:
-        found = [described(one, advisories) for one in given["distributions"]]
+        found = [described(one, task.advisories) for one in task.given["distributions"]]
     except BadAdvisories as error:
         raise not_in_format(error) from error
     report = {
         "format": FORMAT,
-        "extension_filter": given["extension_filter"],
-        "advisories": None if options.advisories is None else len(advisories),
+        "extension_filter": task.given["extension_filter"],
+        "advisories": task.advisory_count,
         "distributions": found,
     }
-    options.output.mkdir()
-    content = json.dumps(report, indent=1, sort_keys=True) + "\n"
-    (options.output / JSON_FILE).write_text(content, "utf-8")
-    (options.output / TEXT_FILE).write_text(as_text(report), "utf-8")
+    write_report(task.output, report, as_text(report))
 
 
 if __name__ == "__main__":

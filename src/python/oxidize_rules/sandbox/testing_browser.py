@@ -39,7 +39,9 @@ class Browser:
 
     def open(self, path: Path) -> None:
         """Loads a file and waits for its `load` event."""
-        self._call("POST", "/url", {"url": path.resolve().as_uri()})
+        # Leaving the former page: one that differs in its fragment alone is not loaded again.
+        for url in ("about:blank", path.resolve().as_uri()):
+            self._call("POST", "/url", {"url": url})
 
     def run(self, script: str, *arguments: object) -> Any:
         """What the body of a JavaScript function returns: `return document.title`."""
@@ -93,7 +95,7 @@ class Browser:
         messages = [json.loads(entry["message"])["message"] for entry in entries]
         asked = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
         urls = [parameters["request"]["url"] for parameters in asked]
-        return [url for url in urls if not url.startswith(("chrome:", "data:"))]
+        return [url for url in urls if not url.startswith(("about:", "chrome:", "data:"))]
 
     def close(self) -> None:
         self._call("DELETE", "")

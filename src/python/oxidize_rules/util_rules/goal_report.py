@@ -19,13 +19,21 @@ from oxidize_rules.compat import (
     merge_digests,
     rule,
 )
+from oxidize_rules.sandbox.goal_report import JSON_FILE, TEXT_FILE
 from oxidize_rules.util_rules.advisories import Advisories
 from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool
 
 _INPUT, _OUTPUT = "input.json", "report"
 # What such programs share, of `oxidize_rules.sandbox`.
-_PROGRAM = ("advisories", "advisory_files", "component_names", "text_table", "version_order")
+_PROGRAM = (
+    "advisories",
+    "advisory_files",
+    "component_names",
+    "goal_report",
+    "text_table",
+    "version_order",
+)
 
 
 class ReportFormat(Enum):
@@ -80,7 +88,7 @@ async def write_goal_report(request: GoalReportRequest) -> GoalReport:
     raise_on_failure(result, where=request.goal, doing=request.doing)
     written = await get_digest_contents(result.output_digest)
     by_name = {one.path.rpartition("/")[2]: one.content.decode() for one in written}
-    return GoalReport(by_name["report.txt"], by_name["report.json"])
+    return GoalReport(by_name[TEXT_FILE], by_name[JSON_FILE])
 
 
 def rules() -> Iterable[object]:
