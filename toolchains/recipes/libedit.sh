@@ -16,7 +16,11 @@ cd source
 make -j"$JOBS" -C src
 make -C src install DESTDIR="$here/staging"
 
-mkdir -p "$here/out/lib" "$here/out/licenses"
+mkdir -p "$here/out/lib/pkgconfig" "$here/out/licenses"
 cp -R "$here/staging/install/include" "$here/out/"
 cp "$here/staging/install/lib/libedit.a" "$here/out/lib/"
+# Releases are told apart by their dates; the number before has been 3.1 since 2010.
+released=$(sed -n 's/^[ *]*\(20[0-9][0-9]\)-\([01][0-9]\)-\([0-3][0-9]\) .*/\1\2\3/p' ChangeLog | head -n 1)
+test -n "$released"
+sed "s/^Version: /&$released-/" libedit.pc > "$here/out/lib/pkgconfig/libedit.pc"
 cp COPYING "$here/out/licenses/LICENSE.libedit.txt"

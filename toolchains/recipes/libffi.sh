@@ -14,7 +14,8 @@ cd source
 make -j"$JOBS"
 make install DESTDIR="$here/staging"
 
-mkdir -p "$here/out/lib" "$here/out/licenses"
+mkdir -p "$here/out/lib/pkgconfig" "$here/out/licenses"
 cp -R "$here/staging/install/include" "$here/out/"
 cp "$here/staging/install/lib/libffi.a" "$here/out/lib/"
+cp "$here/staging/install/lib/pkgconfig/libffi.pc" "$here/out/lib/pkgconfig/"
 cp LICENSE "$here/out/licenses/LICENSE.libffi.txt"

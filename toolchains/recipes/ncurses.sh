@@ -13,7 +13,7 @@ cf_cv_ar_flags=-crD ./configure --build="$BUILD_GNU_TRIPLE" --host="$GNU_TRIPLE"
   --without-debug --without-ada --without-cxx --without-cxx-binding --without-manpages \
   --without-progs --without-tests --enable-widec --disable-stripping --disable-db-install \
   --with-default-terminfo-dir=/usr/share/terminfo \
-  --with-terminfo-dirs=/etc/terminfo:/lib/terminfo:/usr/share/terminfo \
+  --with-terminfo-dirs=/etc/terminfo:/lib/terminfo:/usr/share/terminfo:/usr/lib/terminfo:/usr/local/share/terminfo \
   --with-fallbacks="$fallbacks" --with-tic-path="$(command -v tic)" \
   --with-infocmp-path="$(command -v infocmp)"
 make -j"$JOBS" libs

@@ -32,6 +32,7 @@ import zipfile
 from pathlib import Path
 
 from oxidize_rules.sandbox.errors import UserError, run
+from oxidize_rules.sandbox.hardening import HARDENING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def build_variables(here: Path, environment: Path, jobs: int) -> dict[str, str]:
     tools = [str(path) for path in sorted(environment.glob("lib/*/data/bin"))]
     home = here / "__home"
     home.mkdir(exist_ok=True)
+    flags = " ".join(("-O2", "-fPIC", *HARDENING))
     return {
         "PATH": ":".join([str(environment / "bin"), *tools, str(sysroot), str(here / "__host")]),
         "PYTHONPATH": str(environment / "lib"),
@@ -175,8 +177,8 @@ def build_variables(here: Path, environment: Path, jobs: int) -> dict[str, str]:
         "RANLIB": "ranlib",
         "LDSHARED": "cc -shared",
         "LDCXXSHARED": "c++ -shared",
-        "CFLAGS": "-O2 -fPIC",
-        "CXXFLAGS": "-O2 -fPIC",
+        "CFLAGS": flags,
+        "CXXFLAGS": flags,
         # Libraries of the build machine are not to be found.
         "PKG_CONFIG": "false",
         "CMAKE_GENERATOR": "Ninja",

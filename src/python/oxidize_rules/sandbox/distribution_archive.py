@@ -453,8 +453,9 @@ def collect_members(build: Path, libraries: Path) -> dict[str, Path]:
                 path = Path(root, name)
                 if path.suffix != ".pyc":
                     members[f"{folder}/{path.relative_to(source).as_posix()}"] = path
-    for path in (libraries / "lib").glob("*.a"):
-        members[f"build/lib/{path.name}"] = path
+    for pattern in ("*.a", "pkgconfig/*.pc"):
+        for path in (libraries / "lib").glob(pattern):
+            members[f"build/lib/{path.relative_to(libraries / 'lib').as_posix()}"] = path
     return members
 
 

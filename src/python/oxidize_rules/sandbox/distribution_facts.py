@@ -39,6 +39,7 @@ from oxidize_rules.sandbox.vendored_code import VENDORED, Vendored
 
 INCORPORATED = "cpython-incorporated-software.txt"
 METADATA = "the distribution's PYTHON.json"
+_PC_VERSION = re.compile(r"^Version:[ \t]*(\S+)[ \t]*$", re.MULTILINE)
 _HEADING = re.compile(r"^(\S.*)\n(-{4,})$", re.MULTILINE)
 
 Part = Dict[str, Any]
@@ -116,6 +117,20 @@ def find_version(pattern: Optional[bytes], contents: Iterable[bytes]) -> Optiona
         return None
     found = {match for content in contents for match in re.findall(pattern, content)}
     return found.pop().decode() if len(found) == 1 else None
+
+
+def library_version(
+    distribution: Distribution, row: Library, archives: Sequence[str]
+) -> Optional[str]:
+    """What its archives say, or pkg-config's file beside them."""
+    found = find_version(row.version, (distribution.read(path) for path in archives))
+    if found or not row.module:
+        return found
+    path = f"build/lib/pkgconfig/{row.module}.pc"
+    if not os.path.isfile(f"{distribution.root}/{path}"):
+        return None
+    match = _PC_VERSION.search(distribution.read(path).decode("utf-8", "replace"))
+    return match.group(1) if match else None
 
 
 def numbers(version: Optional[str]) -> Optional[Tuple[int, ...]]:
@@ -217,8 +232,7 @@ def false_claims(
 
 
 def known_part(distribution: Distribution, row: Library, archives: Sequence[str]) -> Part:
-    contents = [distribution.read(path) for path in archives]
-    version = find_version(row.version, contents)
+    version = library_version(distribution, row, archives)
     modules = sorted({name for path in archives for name in distribution.linkers(path)})
     claims = {claim for name in modules for claim in distribution.claims(name)}
     license = license_of(row, numbers(version))

@@ -246,3 +246,29 @@ def test_our_texts_are_there_for_every_section_that_the_table_names() -> None:
         assert all((Path(OUR_TEXTS) / name).is_file() for name in named)
         if not row.text and row.name != "zstd-bindings":  # of 3.14; ours is 3.13's
             assert f"\n{row.section}\n" in incorporated, row.name
+
+
+@pytest.mark.parametrize(
+    ("written", "version"),
+    [
+        (b"prefix=/install\nName: libffi\nVersion: 3.4.8\nLibs: -lffi\n", "3.4.8"),
+        (b"Version:20250104-3.1 \n", "20250104-3.1"),
+        (b"Name: libffi\n", None),
+        (b"\xff\0Version", None),
+        (None, None),
+    ],
+)
+def test_a_version_of_pkg_config(facts: Any, written: Optional[bytes], version: str) -> None:
+    """Libraries whose archives do not tell it; what an archive tells itself goes first."""
+    beside = {"build/lib/pkgconfig/zlib.pc": b"Version: 9.9\n"}
+    if written is not None:
+        beside["build/lib/pkgconfig/libffi.pc"] = written
+    found = facts(
+        with_extensions(_ctypes=variant("_ctypes", [static_link("ffi"), static_link("z")])),
+        beside,
+    )
+    assert found["library:libffi"]["version"] == version
+    assert found["library:libffi"]["purl"] == "pkg:generic/libffi" + (
+        f"@{version}" if version else ""
+    )
+    assert found["library:zlib"]["version"] is None

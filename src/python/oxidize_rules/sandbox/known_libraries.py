@@ -6,7 +6,8 @@ tell better what is linked.
 
 Patterns of versions are searched in the archive's content: strings that the library has for its own
 use (`OPENSSL_VERSION_TEXT`, `deflate_copyright`, `sqlite3_version`, ...). Where there is no such
-string, the version is not known.
+string, a file of pkg-config beside the archive may tell it, which the distributions that we build
+have (toolchains/README.md); else the version is not known.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Library:
     texts:    names of files in the archive's licenses folder, the first that exists is taken; then
               of `oxidize_rules.texts`
     version:  a pattern with one group that finds the version in the archive's content
+    module:   its name for pkg-config, `build/lib/pkgconfig/<module>.pc`
     hint:     what else helps to be without it
     source:   where the licence is told
     """
@@ -46,13 +48,14 @@ class Library:
         older: tuple[tuple[int, ...], str] | None = None,
         newer: tuple[tuple[int, ...], str] | None = None,
         version: bytes | None = None,
+        module: str | None = None,
         supplier: str | None = None,
         homepage: str | None = None,
         hint: str | None = None,
     ) -> None:
         self.name, self.title, self.archives = name, title, archives
         self.license, self.older, self.newer = license, older, newer
-        self.texts, self.version = texts, version
+        self.texts, self.version, self.module = texts, version, module
         self.supplier, self.homepage = supplier, homepage
         self.hint, self.source = hint, source
 
@@ -128,6 +131,7 @@ LIBRARIES = (
         "BSD-3-Clause",
         "COPYING of libedit",
         texts=("LICENSE.libedit.txt",),
+        module="libedit",
         homepage="https://thrysoee.dk/editline/",
     ),
     Library(
@@ -137,6 +141,7 @@ LIBRARIES = (
         "MIT",
         "LICENSE of libffi",
         texts=("LICENSE.libffi.txt",),
+        module="libffi",
         homepage="https://sourceware.org/libffi/",
     ),
     Library(
@@ -146,6 +151,7 @@ LIBRARIES = (
         "BSD-3-Clause",
         "COPYING of libuuid",
         texts=("LICENSE.libuuid.txt",),
+        module="uuid",
     ),
     Library(
         "libx11",

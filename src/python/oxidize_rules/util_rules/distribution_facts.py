@@ -40,7 +40,8 @@ from oxidize_rules.util_rules.tools_pex import REPORTS, prepare_tool_process, sa
 _PROGRAM = ("distribution_metadata", "facts", "known_libraries", "licenses", "vendored_code")
 _ROOT = "__distribution"
 _OUTPUT = "facts"
-_METADATA = "PYTHON.json"
+# What is said of the distribution, and of its libraries by pkg-config's files.
+_METADATA = PathGlobs(["PYTHON.json", "build/lib/pkgconfig/*.pc"])
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ async def find_distribution_facts(request: DistributionFactsRequest) -> Facts:
         unpack_archive(UnpackedArchiveRequest(request.distribution), **implicitly()),
         prepare_our_texts(OurTextsRequest(), **implicitly()),
     )
-    metadata = await digest_subset_to_digest(DigestSubset(unpacked.digest, PathGlobs([_METADATA])))
+    metadata = await digest_subset_to_digest(DigestSubset(unpacked.digest, _METADATA))
     root = await merge_digests(
         MergeDigests((metadata, distribution.objects, distribution.licenses))
     )

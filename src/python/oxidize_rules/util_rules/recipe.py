@@ -39,6 +39,7 @@ from oxidize_rules.compat import (
     rule,
 )
 from oxidize_rules.native_targets import RecipeField, SourceAddressField
+from oxidize_rules.sandbox.hardening import HARDENING
 from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 from oxidize_rules.util_rules.source_archive import SourceArchiveRequest, fetch_source_archive
 from oxidize_rules.util_rules.sysroot import SYSROOT_DIR, SysrootRequest, prepare_sysroot
@@ -108,7 +109,7 @@ def recipe_environment(request: RecipeRequest) -> dict[str, str]:
         "GLIBC_FLOOR": request.glibc_floor or "",
         "GNU_TRIPLE": gnu_triple(request.target_triple),
         "BUILD_GNU_TRIPLE": "x86_64-pc-linux-gnu",
-        "CFLAGS": "-O2 -fPIC -ffunction-sections -fdata-sections",
+        "CFLAGS": " ".join(("-O2 -fPIC -ffunction-sections -fdata-sections", *HARDENING)),
         "SOURCE_DATE_EPOCH": "1700000000",
         "LC_ALL": "C",
         "TZ": "UTC",

@@ -24,6 +24,7 @@ from oxidize_rules.compat import (
     implicitly,
     rule,
 )
+from oxidize_rules.sandbox.hardening import STACK_CHECKS
 from oxidize_rules.util_rules.distribution import (
     PythonDistributionRequest,
     load_python_distribution,
@@ -41,6 +42,7 @@ COMPILE_ARGUMENTS = (
     "-fPIC",
     "-ffunction-sections",
     "-fdata-sections",
+    *STACK_CHECKS,
     "-Wall",
     "-Wextra",
     "-Werror",

@@ -209,7 +209,9 @@ async def run_backend(request: BackendRequest) -> BackendResult:
     zig, sysroot, program, python = await concurrently(
         prepare_zig(ZigToolchainRequest(), **implicitly()),
         prepare_sysroot(sysroot_request, **implicitly()),
-        prepare_sandbox_program(SandboxProgramRequest(("build_wheel",)), **implicitly()),
+        prepare_sandbox_program(
+            SandboxProgramRequest(("build_wheel", "hardening")), **implicitly()
+        ),
         find_host_python(HostPythonRequest(build.distribution), **implicitly()),
     )
     inputs = {ZIG_DIR: zig.digest, SYSROOT_DIR: sysroot.digest, PROGRAMS_DIR: program.digest}
