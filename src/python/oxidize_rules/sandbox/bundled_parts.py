@@ -51,4 +51,4 @@ def bundled_parts(wheel: WheelContents, vendored: Iterable[Vendored]) -> List[Pa
             continue
         seen.add(key)
         found.append(component_part(wheel, component))
-    return with_ids(wheel.project, unique(found))
+    return with_ids(wheel.id_name, unique(found))

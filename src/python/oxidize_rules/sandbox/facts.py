@@ -19,9 +19,10 @@ if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
 FORMAT = 1
 FACTS_FILE = "facts.json"
 TEXTS_DIR = "texts"
-# Keys that only some parts have: whether the named objects have code of another part, too; of a
-# library that is bundled in a wheel, its size in bytes and its files.
-OPTIONAL = ("mixed", "size", "files")
+# Keys that only some parts have: whether the named objects have code of another part, too; of what
+# lies in a component that is another part, its size in bytes, its files, and the field of the
+# executable that brings it.
+OPTIONAL = ("mixed", "size", "files", "brought_by")
 # In tables: a licence that SPDX has no id for; its id is made from its text.
 TEXT_ALONE = "LicenseRef"
 

@@ -23,6 +23,14 @@ import os
 import re
 
 from oxidize_rules.sandbox.facts import new_part
+from oxidize_rules.sandbox.part_reasons import (
+    INTERPRETER,
+    PACKAGES,
+    brought_by_field,
+    dependency_graph,
+    reason,
+    shortest_chains,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
@@ -35,10 +43,7 @@ if TYPE_CHECKING:  # `typing` itself is not imported: it takes 5 ms
 
 FORMAT = 1
 # Of facts, what only serves to find parts.
-_FOR_MATCHING = ("archives", "objects", "component", "mixed", "files")
-# Parts that are packages: a `python_distribution` of the team's own is a wheel in the image, too.
-_PACKAGES = ("wheel:", "first-party:")
-INTERPRETER = "interpreter:cpython"
+_FOR_MATCHING = ("archives", "objects", "component", "mixed", "files", "brought_by")
 # Components that are the standard library's; all others of a kind that facts do not know are the
 # team's own files.
 _STDLIB = ("stdlib", "stdlib-extra")
@@ -125,12 +130,13 @@ def make_inventory(
     sizes = _sizes(linked, told, taken)
     own = _first_party(linked, told, address)
     extensions = _extensions(request, told, taken)
-    graph = _graph(told)
-    parents = _chains(graph)
+    graph = dependency_graph(told)
+    chains = shortest_chains(graph)
+    brought = brought_by_field(told)
     result = []
     for part in told:
         identifier = part["id"]
-        why, drop = _why(request, part, taken[identifier], extensions, parents)
+        why, drop = reason(request, part, taken[identifier], extensions, chains, brought)
         result.append(
             {
                 **{key: value for key, value in part.items() if key not in _FOR_MATCHING},
@@ -141,7 +147,7 @@ def make_inventory(
             }
         )
     if own is not None:
-        wheels = {one for one in graph if one.startswith(_PACKAGES)}
+        wheels = {one for one in graph if one.startswith(PACKAGES)} - brought.keys()
         needed = set().union(*(graph[one] for one in wheels)) if wheels else set()
         own["depends_on"] = sorted({INTERPRETER} & graph.keys() | (wheels - needed))
         own["why"] = [address]
@@ -187,15 +193,16 @@ def _sizes(
 ) -> dict[str, int | None]:
     """Bytes of each part in the executable; None where its code cannot be told from others'.
 
-    Facts may tell the size of what is bundled in a component, which is not the component's then.
+    Facts may tell the size of what lies in another part's component, which is not that part's then.
     """
     whole: set[str] = set()
-    bundled: dict[str, int] = {}
+    within: dict[str | None, int] = {}
     for part in told:
         if part["id"] != INTERPRETER and not part.get("mixed"):
             whole |= taken[part["id"]]
-        if part["kind"] == "bundled" and part.get("size"):
-            bundled[part["component"]] = bundled.get(part["component"], 0) + part["size"]
+        if _is_within(part):
+            component = part["component"]
+            within[component] = within.get(component, 0) + (part.get("size") or 0)
     sizes: dict[str, int | None] = {}
     for part in told:
         files, component = taken[part["id"]], part["component"]
@@ -203,15 +210,21 @@ def _sizes(
             files = files - whole
         size = sum(linked.files[path] for path in files)
         if part["id"] == INTERPRETER:
-            size += sum(linked.components.get(name, 0) for name in _STDLIB)
+            size += sum(linked.components.get(one, 0) - within.get(one, 0) for one in _STDLIB)
         if component in linked.components:
-            size += linked.components[component] - bundled.get(component, 0)
-        if part["kind"] == "bundled" and (component or "").startswith("wheel:"):
+            size += linked.components[component] - within.get(component, 0)
+        if _is_within(part):
             sizes[part["id"]] = part.get("size")
         else:
             unknown = part.get("mixed") or files & linked.unsized
             sizes[part["id"]] = None if unknown else size
     return sizes
+
+
+def _is_within(part: Part) -> bool:
+    """Whether its component is another part: a wheel, or the interpreter's standard library."""
+    component = part["component"] or ""
+    return component in _STDLIB or (part["kind"] == "bundled" and component.startswith("wheel:"))
 
 
 def _first_party(linked: Linked, told: Sequence[Part], address: str) -> Part | None:
@@ -242,100 +255,6 @@ def _extensions(
         )
         for name, one in sorted(request["extensions"].items())
     }
-
-
-def _graph(told: Sequence[Part]) -> dict[str, set[str]]:
-    """What each part depends on, of those that are in the executable."""
-    there = {part["id"] for part in told}
-    base = {one for one in there if one.startswith(("libc:", "compiler-runtime:"))}
-    carried = {
-        part["id"]
-        for part in told
-        if part["kind"] in ("library", "vendored") and not part["component"]
-    }
-    graph: dict[str, set[str]] = {}
-    for part in told:
-        needs = set(part["depends_on"]) & there
-        if part["kind"] == "interpreter":
-            needs |= carried | base
-        elif part["kind"] in ("library", "runtime"):
-            needs |= base
-        elif part["id"].startswith(_PACKAGES):
-            needs |= {INTERPRETER} & there
-        graph[part["id"]] = needs - {part["id"]}
-    return graph
-
-
-def _chains(graph: Mapping[str, set[str]]) -> dict[str, list[str]]:
-    """For each wheel and what it bundles, the shortest chain of wheels that leads to it."""
-    wheels = {one: needs for one, needs in graph.items() if one.startswith(_PACKAGES)}
-    needed = set().union(*wheels.values()) if wheels else set()
-    chains: dict[str, list[str]] = {}
-    # First those that no other wheel needs; then what stands in circles.
-    for start in (*sorted(wheels.keys() - needed), *sorted(wheels)):
-        rest = [] if start in chains else [start]
-        if rest:
-            chains[start] = [start]
-        while rest:
-            one = rest.pop(0)
-            for other in sorted(graph.get(one, ())):
-                if not other.startswith((*_PACKAGES, "bundled:")):
-                    continue
-                chain = [*chains[one], other]
-                if other not in chains or len(chain) < len(chains[other]):
-                    chains[other] = chain
-                    rest.append(other)
-    return chains
-
-
-def _why(
-    request: Mapping[str, Any],
-    part: Part,
-    files: set[str],
-    extensions: Mapping[str, Sequence[str]],
-    chains: Mapping[str, Sequence[str]],
-) -> tuple[list[str], str | None]:
-    """The chain that pulls a part in, without the executable at its head, and how to drop it."""
-    identifier = part["id"]
-    if identifier in chains:
-        chain = [one.partition(":")[2] for one in chains[identifier]]
-        first = chain[0]
-        teams = chains[identifier][0].startswith("first-party:")
-        where = "`dependencies`" if teams else "requirements"
-        drop = part["drop"] or f"take `{first}` out of the {where}"
-        return chain, drop
-    if part["kind"] not in ("library", "vendored"):
-        return [], part["drop"]
-    users = sorted(name for name, ids in extensions.items() if identifier in ids)
-    file = min((os.path.basename(path) for path in files), default=None)
-    made = [
-        name
-        for name, _, archives, _ in request["components"]
-        if files.intersection(archives) or name == part["component"]
-    ]
-    decompresses = request["decompresses"] in files
-    hint = part["drop"]
-    if not users:
-        if made:
-            return [f"the native libraries of wheels need `{made[0].partition(':')[2]}`"], hint
-        if decompresses:
-            return ["the executable's own decompression", str(file)], hint
-        return [], hint
-    droppable = all(request["extensions"][name]["droppable"] for name in users)
-    own = _owned_file(request, users[0], files) or file
-    why = [f"extension `{users[0]}`", *([own] if own else [])]
-    if not droppable or made or decompresses:
-        return why, hint
-    names = ", ".join(f"`{name}`" for name in users)
-    drop = f"name {names} in `exclude_extensions`"
-    return why, f"{drop}, or {hint}" if hint else drop
-
-
-def _owned_file(request: Mapping[str, Any], extension: str, files: set[str]) -> str | None:
-    """The first of the files that this extension module brings."""
-    one = request["extensions"][extension]
-    brought = files.intersection([*one["archives"], *one["objects"]])
-    return min((os.path.basename(path) for path in brought), default=None)
 
 
 def encode(inventory: Mapping[str, Any]) -> str:

@@ -172,6 +172,88 @@ def test_wheels_and_the_chain_between_them() -> None:
     assert parts["bundled:native_libraries"]["license"] is None
 
 
+EMBEDDED = [
+    new_part(
+        "wheel:pip",
+        "pip",
+        version="25.1.1",
+        component="stdlib-extra",
+        depends_on=["bundled:pip/certifi", "bundled:pip/libz"],
+        size=1800,
+        brought_by="`ensurepip` in `include_stdlib`",
+        drop="take `ensurepip` out of `include_stdlib`",
+    ),
+    new_part("bundled:pip/certifi", "certifi", component="stdlib-extra"),
+    new_part(
+        "bundled:pip/libz",
+        "zlib",
+        component="stdlib-extra",
+    ),
+]
+STDLIB = [["stdlib", "c/stdlib.o", []], ["stdlib-extra", "c/extra.o", []]]
+STDLIB_FILES = {**FILES, "c/stdlib.o": 10_000, "c/extra.o": 2000}
+
+
+def renamed(part: Dict[str, Any], old: str, new: str) -> Dict[str, Any]:
+    ids = [one.replace(old, new) for one in part["depends_on"]]
+    return {**part, "id": part["id"].replace(old, new), "depends_on": ids}
+
+
+def test_a_wheel_that_lies_in_the_standard_library(tmp_path: Path) -> None:
+    (tmp_path / "native.json").write_text(json.dumps({"native": []}))
+    components = [
+        STDLIB[0],
+        [*STDLIB[1], str(tmp_path / "native.json")],
+        ["folder:app", "c/app.o", []],
+    ]
+    made = inventory({**STDLIB_FILES, "c/app.o": 3}, components, EMBEDDED)
+    parts = made["by_id"]
+    by = "`ensurepip` in `include_stdlib`"
+    assert parts["wheel:pip"]["why"] == [ADDRESS, by, "pip"]
+    assert parts["bundled:pip/certifi"]["why"] == [ADDRESS, by, "pip", "pip/certifi"]
+    for identifier in ("wheel:pip", "bundled:pip/certifi", "bundled:pip/libz"):
+        assert parts[identifier]["drop"] == "take `ensurepip` out of `include_stdlib`"
+    # What lies in the archive has no bytes of its own.
+    assert parts["wheel:pip"]["size"] == 1800
+    assert parts["bundled:pip/certifi"]["size"] is None
+    assert parts["interpreter:cpython"]["size"] == 5 + 7 + 10_000 + 200
+    assert "wheel:pip" not in parts["first-party:app:bin"]["depends_on"]
+    assert "brought_by" not in parts["wheel:pip"]
+
+
+def test_the_standard_library_without_what_the_facts_are_about() -> None:
+    made = inventory(STDLIB_FILES, STDLIB[:1], EMBEDDED)
+    assert not {part["id"] for part in EMBEDDED} & made["by_id"].keys()
+
+
+def test_a_wheel_in_the_standard_library_beside_an_installed_one() -> None:
+    components = [*STDLIB, ["wheel:pip-26.0", "c/pip.o", []], ["wheel:tool-1", "c/tool.o", []]]
+    facts = [
+        new_part("wheel:pip", "pip", version="26.0", component="wheel:pip-26.0"),
+        new_part("wheel:tool", "tool", component="wheel:tool-1", depends_on=["wheel:pip"]),
+        *(renamed(part, ":pip", ":pip@25.1.1") for part in EMBEDDED),
+    ]
+    made = inventory({**STDLIB_FILES, "c/pip.o": 70, "c/tool.o": 8}, components, facts)
+    parts = made["by_id"]
+    assert {one: (parts[one]["version"], parts[one]["size"]) for one in parts if "pip" in one} == {
+        "wheel:pip": ("26.0", 70),
+        "wheel:pip@25.1.1": ("25.1.1", 1800),
+        "bundled:pip@25.1.1/certifi": (None, None),
+        "bundled:pip@25.1.1/libz": (None, None),
+    }
+    assert parts["wheel:pip"]["why"] == [ADDRESS, "tool", "pip"]
+    assert parts["wheel:pip"]["drop"] == "take `tool` out of the requirements"
+    assert parts["wheel:pip@25.1.1"]["why"][1:] == ["`ensurepip` in `include_stdlib`", "pip@25.1.1"]
+
+
+def test_wheels_do_not_need_one_that_is_a_file() -> None:
+    components = [*STDLIB, ["wheel:tool-1", "c/tool.o", []]]
+    tool = new_part("wheel:tool", "tool", component="wheel:tool-1", depends_on=["wheel:pip"])
+    parts = inventory({**STDLIB_FILES, "c/tool.o": 8}, components, [tool, *EMBEDDED])["by_id"]
+    assert parts["wheel:tool"]["depends_on"] == ["interpreter:cpython"]
+    assert parts["wheel:pip"]["drop"] == "take `ensurepip` out of `include_stdlib`"
+
+
 def test_a_distribution_of_the_teams_own_is_a_package() -> None:
     components = [["wheel:own-1.0", "c/0.o", []], ["wheel:other-2.0", "c/1.o", []]]
     facts = [

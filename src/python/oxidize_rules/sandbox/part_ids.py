@@ -23,8 +23,8 @@ def unique(parts: Iterable[Part]) -> List[Part]:
     return list(found.values())
 
 
-def with_ids(project: str, parts: List[Part]) -> List[Part]:
-    """The parts with `bundled:<project>/<name>`, each its own: with the version if there are two of
+def with_ids(id_name: str, parts: List[Part]) -> List[Part]:
+    """The parts with `bundled:<id_name>/<name>`, each its own: with the version if there are two of
     a name, then with a number."""
     names: Dict[str, List[Part]] = {}
     for part in parts:
@@ -33,11 +33,11 @@ def with_ids(project: str, parts: List[Part]) -> List[Part]:
     for name, several in sorted(names.items()):
         for part in several:
             version = part["version"] if len(several) > 1 else None
-            identifier = f"bundled:{project}/{name}" + (f"@{plain(version)}" if version else "")
+            identifier = f"bundled:{id_name}/{name}" + (f"@{plain(version)}" if version else "")
             number = 1
             while identifier in used:
                 number += 1
-                identifier = f"bundled:{project}/{name}.{number}"
+                identifier = f"bundled:{id_name}/{name}.{number}"
             used.add(identifier)
             part["id"] = identifier
     return parts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from packaging.utils import canonicalize_name
 
 from oxidize_rules.sandbox.core_metadata import requirements
@@ -13,15 +15,19 @@ from oxidize_rules.sandbox.wheel_texts import parse_metadata
 class WheelContents:
     """files:     by their path in an installation
     dist_info: the metadata folder
-    component: the wheel's in the image
+    component: in the image, the wheel's or that which it is a file of
+    id_name:   what its parts' ids have in place of the project's name
     texts:     collects those that its parts name
     """
 
-    def __init__(self, files: Files, dist_info: str, component: str) -> None:
+    def __init__(
+        self, files: Files, dist_info: str, component: str, id_name: Optional[str] = None
+    ) -> None:
         self.files, self.dist_info, self.component = files, dist_info, component
         self.metadata = parse_metadata(files[f"{dist_info}/METADATA"])
         self.name = str(self.metadata.get("Name") or dist_info.split("-")[0]).strip()
         self.project = str(canonicalize_name(self.name))
+        self.id_name = id_name or self.project
         self.version = str(self.metadata.get("Version") or "").strip() or None
         self.purl = f"pkg:pypi/{self.project}" + (f"@{self.version}" if self.version else "")
         self.requirements = list(requirements(self.metadata))

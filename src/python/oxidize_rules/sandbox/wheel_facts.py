@@ -2,6 +2,7 @@
 
     python -m oxidize_rules.sandbox.wheel_facts WHEEL OUTPUT --component NAME --python-version 3.13
         --machine x86_64 --texts FOLDER [--first-party ADDRESS] [--source FILE]
+        [--include-stdlib GLOB...] [--id-name NAME]
 
 OUTPUT becomes a folder as sandbox/facts.py describes it. Its parts:
 
@@ -18,13 +19,18 @@ A component of a SBOM that is only needed for the build is left out, and one tha
 a file shows that it is there. A part without a licence file gets the text of its licence from
 FOLDER (that of `oxidize_rules.texts`), if that text names no holder of rights. `--source` is the
 source archive that the wheel was built from: its sha256 is told in place of the wheel's.
+
+With `--include-stdlib` the wheel is a file of the standard library, and not installed: ensurepip's
+pip. It requires nothing then. GLOBs are those of the field that bring it. `--id-name` stands in ids
+for the project's name, where another part has that.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-from typing import Any, Dict, List, Mapping, Optional
+import os
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from oxidize_rules.sandbox import facts
 from oxidize_rules.sandbox.bundled_parts import bundled_parts
@@ -38,20 +44,37 @@ from oxidize_rules.sandbox.wheel_part import wheel_part
 
 
 def find_parts(
-    wheel: WheelContents, environment: Mapping[str, str], first_party: Optional[str]
+    wheel: WheelContents, environment: Optional[Mapping[str, str]], first_party: Optional[str]
 ) -> List[Dict[str, Any]]:
-    """The wheel itself, then what it brings along. `environment`: values of markers (PEP 508)."""
+    """The wheel itself, then what it brings along.
+
+    environment: values of markers (PEP 508); None for a wheel that is not installed
+    """
     vendored = find_vendored(wheel.files, wheel.dist_info)
     bundled = bundled_parts(wheel, vendored)
     own = wheel_part(wheel, {path for one in vendored for path, _ in one.texts}, first_party)
+    needed = () if environment is None else needed_projects(wheel.requirements, environment)
     own["depends_on"] = sorted(
         {
             *(part["id"] for part in bundled),
-            *(f"wheel:{one}" for one in needed_projects(wheel.requirements, environment)),
+            *(f"wheel:{one}" for one in needed),
         }
         - {own["id"]}
     )
     return [own, *bundled]
+
+
+def tell_of_file(parts: Sequence[Dict[str, Any]], size: int, globs: Sequence[str]) -> None:
+    """The wheel, the first of `parts`, is a file of `size` bytes, in the standard library by
+    `globs`."""
+    named = ", ".join(f"`{glob}`" for glob in globs)
+    parts[0]["size"] = size
+    parts[0]["brought_by"] = f"{named} in `include_stdlib`"
+    parts[0]["drop"] = f"take {named} out of `include_stdlib`"
+    for part in parts[1:]:
+        # Compressed in that file, they are no files of the image, and have no size of their own.
+        for key in ("size", "files"):
+            part.pop(key, None)
 
 
 def main(argv: List[str]) -> None:
@@ -64,19 +87,27 @@ def main(argv: List[str]) -> None:
     parser.add_argument("--texts", required=True)
     parser.add_argument("--first-party")
     parser.add_argument("--source")
+    parser.add_argument("--include-stdlib", nargs="+")
+    parser.add_argument("--id-name")
     options = parser.parse_args(argv)
     wheel = read_wheel(options.wheel, "")
     contents = WheelContents(
-        {file.path: file.content for file in wheel.files}, wheel.dist_info, options.component
+        {file.path: file.content for file in wheel.files},
+        wheel.dist_info,
+        options.component,
+        options.id_name,
     )
+    environment = environment_of(options.python_version, options.machine)
     parts = find_parts(
-        contents, environment_of(options.python_version, options.machine), options.first_party
+        contents, None if options.include_stdlib else environment, options.first_party
     )
     add_standard_texts(parts, contents.texts, options.texts)
     if not options.first_party:
         with open(options.source or options.wheel, "rb") as stream:
             digest = hashlib.sha256(stream.read()).hexdigest()
         parts[0]["hashes"] = {"sha256": digest}
+    if options.include_stdlib:
+        tell_of_file(parts, os.path.getsize(options.wheel), options.include_stdlib)
     facts.write(options.output, parts, contents.texts)
 
 

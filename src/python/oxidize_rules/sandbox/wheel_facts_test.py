@@ -8,7 +8,7 @@ from typing import Any, Dict
 import pytest
 
 from oxidize_rules.sandbox.errors import UserError
-from oxidize_rules.sandbox.testing_licenses import MIT
+from oxidize_rules.sandbox.testing_licenses import BSD_3, MIT
 from oxidize_rules.sandbox.testing_wheel_facts import (
     ELF,
     INFO,
@@ -31,6 +31,31 @@ def test_first_party_and_built_wheels(tmp_path: Path) -> None:
     ((identifier, part),) = found.parts.items()
     assert (identifier, part["kind"]) == ("first-party:lib:dist", "first-party")
     assert (part["purl"], part["hashes"], part["license"]) == (None, {}, "MIT")
+
+
+def test_a_wheel_that_is_a_file_of_the_standard_library(tmp_path: Path) -> None:
+    files = wheel(
+        ["License: MIT", "Requires-Dist: needed"],
+        {
+            "some_thing/_vendor/idna/LICENSE": BSD_3,
+            f"{LIBRARIES}/libz.so.1": ELF,
+            "some_thing/data": bytes(10_000),
+        },
+    )
+    found = facts(tmp_path, files, "--id-name=some-thing@1.0", "--include-stdlib", "test", "t*")
+    assert list(found.parts) == [
+        *("bundled:some-thing@1.0/idna", "bundled:some-thing@1.0/libz"),
+        "wheel:some-thing@1.0",
+    ]
+    own = found.parts["wheel:some-thing@1.0"]
+    assert own["size"] == (tmp_path / "Some_Thing-1.0-py3-none-any.whl").stat().st_size
+    assert own["brought_by"] == "`test`, `t*` in `include_stdlib`"
+    assert own["drop"] == "take `test`, `t*` out of `include_stdlib`"
+    assert own["purl"] == "pkg:pypi/some-thing@1.0"
+    # It is not installed: what it requires is no part of the executable by it.
+    assert own["depends_on"] == ["bundled:some-thing@1.0/idna", "bundled:some-thing@1.0/libz"]
+    assert not {"size", "files"} & found.parts["bundled:some-thing@1.0/libz"].keys()
+    assert "brought_by" not in facts(tmp_path, files).own
 
 
 def test_long_and_deep_input_takes_no_time(tmp_path: Path) -> None:

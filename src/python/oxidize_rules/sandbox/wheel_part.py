@@ -30,7 +30,7 @@ def wheel_part(
         [(_shown(wheel, one), as_text(wheel.files[one])) for one in stating],
     )
     part = new_part(
-        f"first-party:{first_party}" if first_party else f"wheel:{wheel.project}",
+        f"first-party:{first_party}" if first_party else f"wheel:{wheel.id_name}",
         wheel.name,
         version=wheel.version,
         purl=None if first_party else wheel.purl,

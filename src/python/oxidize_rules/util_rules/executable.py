@@ -75,6 +75,7 @@ from oxidize_rules.util_rules.native_libraries import (
 )
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
 from oxidize_rules.util_rules.sdist import BuildWheelRequest, build_wheel
+from oxidize_rules.util_rules.stdlib_wheels import StdlibWheelsRequest, find_stdlib_wheels
 from oxidize_rules.util_rules.wheel_facts import (
     WheelFactsRequest,
     WheelsFactsRequest,
@@ -380,6 +381,10 @@ async def build_executable(request: ExecutableRequest) -> Executable:
         for wheel in third_party
         if any(component.name == f"wheel:{wheel.name}" for component in found)
     )
+    stdlib_wheels = await find_stdlib_wheels(
+        StdlibWheelsRequest(str(fields.address), chosen.address, found, inside, asked),
+        **implicitly(),
+    )
     image, checked, wheels_facts = await concurrently(
         merge_image(
             ImageRequest(
@@ -408,11 +413,14 @@ async def build_executable(request: ExecutableRequest) -> Executable:
         ),
         find_facts_of_wheels(
             WheelsFactsRequest(
-                tuple(
-                    wheel_facts_request(
-                        fields, distribution, wheel, sources_of.get(wheel), own.sdists
-                    )
-                    for wheel in inside
+                (
+                    *(
+                        wheel_facts_request(
+                            fields, distribution, wheel, sources_of.get(wheel), own.sdists
+                        )
+                        for wheel in inside
+                    ),
+                    *stdlib_wheels.requests,
                 )
             ),
             **implicitly(),

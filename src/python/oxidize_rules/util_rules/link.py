@@ -74,7 +74,7 @@ from oxidize_rules.util_rules.zig import ZIG, ZIG_DIR, ZigToolchainRequest, prep
 # Modules of `oxidize_rules.sandbox` that make up the link program.
 _PROGRAM = (
     *("link", "cyclonedx", "debug_file", "elf_reader", "elf_section", "facts", "glibc_symbols"),
-    *("inventory", "link_map", "package_note", "portability"),
+    *("inventory", "link_map", "package_note", "part_reasons", "portability"),
 )
 # lld itself, and a table that serves error messages: a fresh daemon need not lay out all of zig.
 _ZIG_FILES = ("ziglang/zig", "ziglang/lib/libc/glibc/abilists")

@@ -46,6 +46,9 @@ class WheelFactsRequest:
     """`component` is the wheel's in the image. `source`: the archive that it was built from.
 
     `first_party`: the address of the `python_distribution` that it is, else None.
+    `include_stdlib`: of a wheel that is a file of the standard library, the globs of that field
+    which bring it; `component` is the standard library's then.
+    `id_name`: what the ids of its parts have for the project's name, where another wheel has that.
     """
 
     where: str
@@ -55,6 +58,8 @@ class WheelFactsRequest:
     target_triple: str
     source: Optional[Sdist] = None
     first_party: Optional[str] = None
+    include_stdlib: Tuple[str, ...] = ()
+    id_name: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,10 @@ async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
     elif request.source:
         inputs[_SOURCE] = request.source.digest
         args = [f"--source={_SOURCE}/{request.source.filename}"]
+    if request.include_stdlib:
+        args += ["--include-stdlib", *request.include_stdlib]
+    if request.id_name:
+        args += [f"--id-name={request.id_name}"]
     # What only the minor version decides is the same for all of its patch releases.
     minor = ".".join(request.python_version.split(".")[:2])
     process = await prepare_tool_process(
