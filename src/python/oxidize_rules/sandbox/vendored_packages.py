@@ -8,10 +8,11 @@ import re
 import zipfile
 import zlib
 from email.message import Message
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Set, Tuple
 
 from packaging.utils import canonicalize_name
 
+from oxidize_rules.sandbox.known_packages import known_license
 from oxidize_rules.sandbox.license_statement import Statement, state, state_of_texts
 from oxidize_rules.sandbox.wheel_texts import (
     LICENSE_FILE,
@@ -26,6 +27,8 @@ Files = Mapping[str, bytes]
 _VENDOR = re.compile(
     r"(?i)(?:^|/)(?:_?vendor(?:ed|s)?(?:_packages)?|_?externs?|_?externals?|_?third_?party|3rdparty)/"
 )
+# A vendored module that is of a project with another name.
+_PROJECTS = {"pkg_resources": "setuptools"}
 _METADATA = re.compile(r"(?:.*/)?([^/]+)\.dist-info/METADATA")
 _MOST_NESTED_WHEEL = 64 << 20  # bytes
 
@@ -41,7 +44,7 @@ class Vendored:
 
 
 def find_vendored(files: Files, dist_info: str, nested: str = "") -> List[Vendored]:
-    """Other projects' packages, by their metadata, then by their licence files.
+    """Other projects' packages, by their metadata, by their licence files, then by a list of them.
 
     `dist_info`: the wheel's own metadata. `nested`: where the files lie in that wheel.
     """
@@ -71,32 +74,80 @@ def find_vendored(files: Files, dist_info: str, nested: str = "") -> List[Vendor
         if name and not name.endswith(".dist-info"):
             places.setdefault(path[: vendor[-1].end()] + name, []).append((path, content))
     known = {canonicalize_name(one.name) for one in found}
-    listed = _listed_versions(files)
+    listed = _listed(files)
     by_name: Dict[str, List[Tuple[str, bytes]]] = {}
     for place, texts in sorted(places.items()):
         # The wheel's copy below its metadata, and the one beside the code, are one package's.
-        by_name.setdefault(posixpath.basename(place), []).extend(texts)
+        module = posixpath.basename(place)
+        by_name.setdefault(_PROJECTS.get(module, module), []).extend(texts)
     for name, texts in sorted(by_name.items()):
         if canonicalize_name(name) in known:
             continue
         shown = {(posixpath.basename(path), as_text(content)) for path, content in texts}
         one = Vendored(name, None, posixpath.dirname(texts[0][0]), state_of_texts(name, shown))
         one.texts = texts
-        one.version = listed.get(canonicalize_name(name))
+        entry = listed.get(canonicalize_name(name))
+        one.version = entry.version if entry else None
         one.pypi = one.version is not None
         found.append(one)
+    known.update(map(canonicalize_name, by_name))
+    found += [
+        _of_list(one)
+        for project, one in sorted(listed.items())
+        if one.there and project not in known
+    ]
     return found
 
 
-def _listed_versions(files: Files) -> Dict[str, str]:
-    """What the tool `vendoring` was told to vendor: requirements in `_vendor/vendor.txt`."""
-    found: Dict[str, str] = {}
+class _Listed:
+    """A package that the list at `path` has. `there`: whether modules beside it can be its."""
+
+    def __init__(self, name: str, version: str, path: str) -> None:
+        self.name, self.version, self.path = name, version, path
+        self.there = False
+
+
+def _listed(files: Files) -> Dict[str, _Listed]:
+    """By project, what `_vendor/vendor.txt` names: requirements that the tool `vendoring` was told
+    to vendor. Somebody may have taken some of them out again."""
+    found: Dict[str, _Listed] = {}
     for path, content in sorted(files.items()):
         vendor = list(_VENDOR.finditer(path))
-        if vendor and path[vendor[-1].end() :] == "vendor.txt":
-            for match in re.finditer(r"(?m)^\s*([A-Za-z0-9._-]+)==([^\s;#]+)", as_text(content)):
-                found[str(canonicalize_name(match[1]))] = match[2]
+        if not vendor or path[vendor[-1].end() :] != "vendor.txt":
+            continue
+        entries = {
+            str(canonicalize_name(match[1])): _Listed(match[1], match[2], path)
+            for match in re.finditer(r"(?m)^\s*([A-Za-z0-9._-]+)==([^\s;#]+)", as_text(content))
+        }
+        there = _projects_in(posixpath.dirname(path), files)
+        # Modules under names that no entry has: they may be those of any.
+        unclear = there - entries.keys()
+        for name, one in entries.items():
+            one.there = bool(unclear) or name in there
+        found.update(entries)
     return found
+
+
+def _projects_in(folder: str, files: Files) -> Set[str]:
+    """The projects of the modules in a folder, if they are called like these."""
+    found = set()
+    for path in files:
+        module = path[len(folder) + 1 :].partition("/")[0]
+        if path.startswith(f"{folder}/") and path.endswith(".py") and module != "__init__.py":
+            name = module[: -len(".py")] if module.endswith(".py") else module
+            found.add(str(canonicalize_name(_PROJECTS.get(name, name))))
+    return found
+
+
+def _of_list(one: _Listed) -> Vendored:
+    license = known_license(one.name, one.version)
+    origin = "the project's own licence file, which is not in the wheel"
+    if license is None:
+        origin = f"the list `{one.path}` in its wheel, which tells no licence"
+    statement = Statement(license, origin, {})
+    made = Vendored(one.name, one.version, posixpath.dirname(one.path), statement)
+    made.pypi = True
+    return made
 
 
 def _of_metadata(metadata: Message, place: str, texts: List[Tuple[str, bytes]]) -> Vendored:

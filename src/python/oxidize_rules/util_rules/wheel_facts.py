@@ -31,10 +31,10 @@ from oxidize_rules.util_rules.wheels import Sdist, Wheel
 # Modules of `oxidize_rules.sandbox` that make up the program, beside its own.
 _PROGRAM = (
     *("bundled_libraries", "bundled_parts", "core_metadata", "facts", "known_libraries"),
-    *("license_expressions", "license_names", "license_statement", "license_texts", "licenses"),
-    *("linked_libraries", "part_ids", "part_license", "standard_texts", "tree"),
-    *("vendored_packages", "wheel", "wheel_components", "wheel_contents", "wheel_libraries"),
-    *("wheel_packages", "wheel_part", "wheel_sboms", "wheel_texts"),
+    *("known_packages", "license_expressions", "license_names", "license_statement"),
+    *("license_texts", "licenses", "linked_libraries", "part_ids", "part_license"),
+    *("standard_texts", "tree", "vendored_packages", "wheel", "wheel_components", "wheel_contents"),
+    *("wheel_libraries", "wheel_packages", "wheel_part", "wheel_sboms", "wheel_texts"),
 )
 _WHEEL = "__wheel"
 _SOURCE = "__source"
