@@ -14,10 +14,11 @@ class LinkedIn:
         self.source, self.homepage = source, homepage
 
 
+LIBCXX = "libc++"
 LINKED_IN = (
     LinkedIn(
         b"libc++abi: ",  # the beginning of its messages, which std::terminate() prints
-        "libc++",
+        LIBCXX,
         "Apache-2.0 WITH LLVM-exception",
         "LICENSE.TXT of LLVM 9 and later",
         "https://libcxx.llvm.org",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Mapping, Optional
 
 from packaging.utils import canonicalize_name
 
@@ -17,13 +17,20 @@ class WheelContents:
     dist_info: the metadata folder
     component: in the image, the wheel's or that which it is a file of
     id_name:   what its parts' ids have in place of the project's name
+    linked:    of libraries that were linked into its modules, the versions that are known, by name
     texts:     collects those that its parts name
     """
 
     def __init__(
-        self, files: Files, dist_info: str, component: str, id_name: Optional[str] = None
+        self,
+        files: Files,
+        dist_info: str,
+        component: str,
+        id_name: Optional[str] = None,
+        linked: Mapping[str, str] = {},
     ) -> None:
         self.files, self.dist_info, self.component = files, dist_info, component
+        self.linked = linked
         self.metadata = parse_metadata(files[f"{dist_info}/METADATA"])
         self.name = str(self.metadata.get("Name") or dist_info.split("-")[0]).strip()
         self.project = str(canonicalize_name(self.name))

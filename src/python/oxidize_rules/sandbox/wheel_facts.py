@@ -2,7 +2,7 @@
 
     python -m oxidize_rules.sandbox.wheel_facts WHEEL OUTPUT --component NAME --python-version 3.13
         --machine x86_64 --texts FOLDER [--first-party ADDRESS] [--source FILE]
-        [--include-stdlib GLOB...] [--id-name NAME]
+        [--include-stdlib GLOB...] [--id-name NAME] [--linked NAME=VERSION...]
 
 OUTPUT becomes a folder as sandbox/facts.py describes it. Its parts:
 
@@ -23,6 +23,9 @@ source archive that the wheel was built from: its sha256 is told in place of the
 With `--include-stdlib` the wheel is a file of the standard library, and not installed: ensurepip's
 pip. It requires nothing then. GLOBs are those of the field that bring it. `--id-name` stands in ids
 for the project's name, where another part has that.
+
+`--linked` tells the versions of libraries that the toolchain links into modules, of a wheel that
+was built with it: the names are those of `linked_libraries.py`.
 """
 
 from __future__ import annotations
@@ -89,6 +92,7 @@ def main(argv: List[str]) -> None:
     parser.add_argument("--source")
     parser.add_argument("--include-stdlib", nargs="+")
     parser.add_argument("--id-name")
+    parser.add_argument("--linked", nargs="+", default=[])
     options = parser.parse_args(argv)
     wheel = read_wheel(options.wheel, "")
     contents = WheelContents(
@@ -96,6 +100,7 @@ def main(argv: List[str]) -> None:
         wheel.dist_info,
         options.component,
         options.id_name,
+        dict(one.split("=", 1) for one in options.linked),
     )
     environment = environment_of(options.python_version, options.machine)
     parts = find_parts(

@@ -83,6 +83,7 @@ def linked_in_parts(wheel: WheelContents, told: Iterable[Component]) -> List[Par
             part = new_part(
                 f"bundled:{one.name}",
                 one.name,
+                version=wheel.linked.get(one.name),
                 license=one.license,
                 license_from=one.source,
                 homepage=one.homepage,

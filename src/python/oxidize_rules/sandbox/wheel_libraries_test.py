@@ -72,6 +72,11 @@ def test_libraries_that_are_linked_in(tmp_path: Path) -> None:
     assert list(found.shipped(part)) == ["Apache-2.0.txt", "LLVM-exception.txt"]
     assert part["id"] in found.own["depends_on"]
     assert "libc++" not in facts(tmp_path, wheel(files={"some_thing/x.so": ELF})).bundled
+    # Of a wheel that was built here the toolchain tells.
+    assert part["version"] is None
+    built = facts(tmp_path, wheel(files=files), "--linked", "libc++=22.1.8", "other=1")
+    assert built.bundled["libc++"]["version"] == "22.1.8"
+    assert built.bundled["libother"]["version"] is None
 
 
 def test_sboms_tell_of_libraries(tmp_path: Path) -> None:

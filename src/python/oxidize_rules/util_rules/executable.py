@@ -45,7 +45,6 @@ from oxidize_rules.util_rules.component import (
 from oxidize_rules.util_rules.compression import archive_to_decompress
 from oxidize_rules.util_rules.content import ContentRequest, filter_content
 from oxidize_rules.util_rules.distribution import (
-    PythonDistribution,
     PythonDistributionRequest,
     load_python_distribution,
 )
@@ -73,15 +72,10 @@ from oxidize_rules.util_rules.native_libraries import (
     check_native_libraries,
     embed_extra_libraries,
 )
+from oxidize_rules.util_rules.package_facts import PackageFactsRequest, find_package_facts
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
 from oxidize_rules.util_rules.sdist import BuildWheelRequest, build_wheel
-from oxidize_rules.util_rules.stdlib_wheels import StdlibWheelsRequest, find_stdlib_wheels
-from oxidize_rules.util_rules.wheel_facts import (
-    WheelFactsRequest,
-    WheelsFactsRequest,
-    find_facts_of_wheels,
-)
-from oxidize_rules.util_rules.wheels import Sdist, Wheel, WheelsRequest, resolve_wheels
+from oxidize_rules.util_rules.wheels import Wheel, WheelsRequest, resolve_wheels
 
 
 @dataclass(frozen=True)
@@ -193,26 +187,6 @@ def _optimization(fields: OxidizedBinaryFieldSet) -> int:
 
 def _sources(fields: OxidizedBinaryFieldSet) -> bool:
     return bool(fields.include_sources.value)
-
-
-def wheel_facts_request(
-    fields: OxidizedBinaryFieldSet,
-    distribution: PythonDistribution,
-    wheel: Wheel,
-    source: Optional[Sdist],
-    first_party: Iterable[Sdist],
-) -> WheelFactsRequest:
-    """`source`: what the wheel was built from; that can be one of the `first_party` ones."""
-    own = source is not None and source in tuple(first_party)
-    return WheelFactsRequest(
-        where=str(fields.address),
-        wheel=wheel,
-        component=f"wheel:{wheel.name}",
-        python_version=distribution.python_version,
-        target_triple=distribution.target_triple,
-        source=None if own else source,
-        first_party=source.project if source is not None and own else None,
-    )
 
 
 @dataclass(frozen=True)
@@ -381,11 +355,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
         for wheel in third_party
         if any(component.name == f"wheel:{wheel.name}" for component in found)
     )
-    stdlib_wheels = await find_stdlib_wheels(
-        StdlibWheelsRequest(str(fields.address), chosen.address, found, inside, asked),
-        **implicitly(),
-    )
-    image, checked, wheels_facts = await concurrently(
+    image, checked, packages = await concurrently(
         merge_image(
             ImageRequest(
                 fields.address,
@@ -411,17 +381,14 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             ),
             **implicitly(),
         ),
-        find_facts_of_wheels(
-            WheelsFactsRequest(
-                (
-                    *(
-                        wheel_facts_request(
-                            fields, distribution, wheel, sources_of.get(wheel), own.sdists
-                        )
-                        for wheel in inside
-                    ),
-                    *stdlib_wheels.requests,
-                )
+        find_package_facts(
+            PackageFactsRequest(
+                str(fields.address),
+                chosen.address,
+                tuple((wheel, sources_of.get(wheel)) for wheel in inside),
+                tuple(own.sdists),
+                found,
+                asked,
             ),
             **implicitly(),
         ),
@@ -454,7 +421,7 @@ async def build_executable(request: ExecutableRequest) -> Executable:
             link_args=tuple(fields.link_args.value or ()),
             dynamic_loading=wants_loader(fields, components),
             zlib=zlib,
-            facts=wheels_facts.facts,
+            facts=packages.facts,
             name=fields.address.target_name,
         ),
         **implicitly(),

@@ -48,6 +48,8 @@ class WheelFactsRequest:
     `first_party`: the address of the `python_distribution` that it is, else None.
     `include_stdlib`: of a wheel that is a file of the standard library, the globs of that field
     which bring it; `component` is the standard library's then.
+    `linked`: of a wheel that was built here, names and versions of libraries that the toolchain
+    links into its modules.
     `id_name`: what the ids of its parts have for the project's name, where another wheel has that.
     """
 
@@ -60,6 +62,7 @@ class WheelFactsRequest:
     first_party: Optional[str] = None
     include_stdlib: Tuple[str, ...] = ()
     id_name: Optional[str] = None
+    linked: Tuple[Tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
         args += ["--include-stdlib", *request.include_stdlib]
     if request.id_name:
         args += [f"--id-name={request.id_name}"]
+    if request.linked:
+        args += ["--linked", *(f"{name}={version}" for name, version in request.linked)]
     # What only the minor version decides is the same for all of its patch releases.
     minor = ".".join(request.python_version.split(".")[:2])
     process = await prepare_tool_process(
