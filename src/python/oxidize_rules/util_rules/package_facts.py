@@ -1,4 +1,4 @@
-"""The facts of all packages in an executable: installed wheels, and those in its standard library."""
+"""The facts of all packages in an executable: its wheels, and those in its standard library."""
 
 from __future__ import annotations
 
