@@ -148,3 +148,13 @@ def test_the_bill_is_not_loaded(program: Path) -> None:
     ]
     assert ends
     assert max(ends) <= int(offset, 16)
+
+
+def test_the_libcxx_of_a_module_that_was_built_here(packages: Packaged, libc: str) -> None:
+    program = packages("native_code", libc)
+    parts = {one["bom-ref"]: one for one in sbom(program)["components"]}
+    # The linker, which is of the same release of LLVM, leaves its version in what it links.
+    say = "import re, shapes._names as it; content = open(it.__file__, 'rb').read()\n"
+    say += "print(re.search(rb'Linker: LLD ([0-9.]+)', content)[1].decode())"
+    linker = output([program, "-c", say], env=INTERPRETER).strip()
+    assert parts["bundled:shapes/libc++"]["version"] == linker
