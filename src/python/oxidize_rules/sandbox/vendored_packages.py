@@ -8,7 +8,7 @@ import re
 import zipfile
 import zlib
 from email.message import Message
-from typing import Dict, List, Mapping, Optional, Set, Tuple
+from typing import Collection, Dict, Iterable, List, Mapping, Optional, Set, Tuple
 
 from packaging.utils import canonicalize_name
 
@@ -62,7 +62,27 @@ def find_vendored(files: Files, dist_info: str, nested: str = "") -> List[Vendor
             found.append(_of_metadata(parse_metadata(content), place, texts))
         elif path.endswith(".whl") and len(content) <= _MOST_NESTED_WHEEL:
             found += _of_nested_wheel(path, content)
+    known = {str(canonicalize_name(one.name)) for one in found}
+    listed = _listed(files)
     taken = {path for one in found for path, _ in one.texts}
+    found += [
+        _of_license_files(name, texts, listed.get(canonicalize_name(name)))
+        for name, texts in _license_files(files, taken)
+        if canonicalize_name(name) not in known
+    ]
+    known.update(str(canonicalize_name(one.name)) for one in found)
+    found += [
+        _of_list(one)
+        for project, one in sorted(listed.items())
+        if one.there and project not in known
+    ]
+    return found
+
+
+def _license_files(
+    files: Files, taken: Collection[str]
+) -> Iterable[Tuple[str, List[Tuple[str, bytes]]]]:
+    """Names of vendored packages, and their licence files, which are none of those `taken`."""
     places: Dict[str, List[Tuple[str, bytes]]] = {}
     for path, content in sorted(files.items()):
         vendor = list(_VENDOR.finditer(path))
@@ -73,30 +93,12 @@ def find_vendored(files: Files, dist_info: str, nested: str = "") -> List[Vendor
         name = rest.split("/")[0] if "/" in rest else _before_license(rest)
         if name and not name.endswith(".dist-info"):
             places.setdefault(path[: vendor[-1].end()] + name, []).append((path, content))
-    known = {canonicalize_name(one.name) for one in found}
-    listed = _listed(files)
     by_name: Dict[str, List[Tuple[str, bytes]]] = {}
     for place, texts in sorted(places.items()):
         # The wheel's copy below its metadata, and the one beside the code, are one package's.
         module = posixpath.basename(place)
         by_name.setdefault(_PROJECTS.get(module, module), []).extend(texts)
-    for name, texts in sorted(by_name.items()):
-        if canonicalize_name(name) in known:
-            continue
-        shown = {(posixpath.basename(path), as_text(content)) for path, content in texts}
-        one = Vendored(name, None, posixpath.dirname(texts[0][0]), state_of_texts(name, shown))
-        one.texts = texts
-        entry = listed.get(canonicalize_name(name))
-        one.version = entry.version if entry else None
-        one.pypi = one.version is not None
-        found.append(one)
-    known.update(map(canonicalize_name, by_name))
-    found += [
-        _of_list(one)
-        for project, one in sorted(listed.items())
-        if one.there and project not in known
-    ]
-    return found
+    return sorted(by_name.items())
 
 
 class _Listed:
@@ -137,6 +139,18 @@ def _projects_in(folder: str, files: Files) -> Set[str]:
             name = module[: -len(".py")] if module.endswith(".py") else module
             found.add(str(canonicalize_name(_PROJECTS.get(name, name))))
     return found
+
+
+def _of_license_files(
+    name: str, texts: List[Tuple[str, bytes]], entry: Optional[_Listed]
+) -> Vendored:
+    """`entry`: what a list says of it."""
+    shown = {(posixpath.basename(path), as_text(content)) for path, content in texts}
+    one = Vendored(name, None, posixpath.dirname(texts[0][0]), state_of_texts(name, shown))
+    one.texts = texts
+    one.version = entry.version if entry else None
+    one.pypi = entry is not None
+    return one
 
 
 def _of_list(one: _Listed) -> Vendored:
