@@ -22,7 +22,6 @@ from pants.engine.fs import (
     MergeDigests,
     PathGlobs,
 )
-from pants.engine.process import Process
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
@@ -43,13 +42,9 @@ from oxidize_rules.util_rules.distribution import (
     PythonDistributionRequest,
     load_python_distribution,
 )
+from oxidize_rules.util_rules.host_program import HostProgramRequest, prepare_host_process
 from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
-from oxidize_rules.util_rules.sandbox_program import (
-    PROGRAMS_DIR,
-    SandboxProgramRequest,
-    prepare_sandbox_program,
-    raise_on_failure,
-)
+from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 
 # Modules of `oxidize_rules.sandbox` that make up the component program.
 _PROGRAM = (
@@ -200,15 +195,14 @@ async def load_component(files: ComponentFiles) -> Component:
 
 @rule(desc="Compile one component", level=LogLevel.DEBUG)
 async def compile_component(request: ComponentRequest) -> Component:
-    program, python = await concurrently(
-        prepare_sandbox_program(SandboxProgramRequest(_PROGRAM), **implicitly()),
-        find_host_python(HostPythonRequest(request.distribution), **implicitly()),
-    )
+    python = await find_host_python(HostPythonRequest(request.distribution), **implicitly())
     source = "/".join(part for part in (_INPUT, request.path) if part)
-    result = await execute_process(
-        Process(
-            argv=(
-                *python.argv("component"),
+    process = await prepare_host_process(
+        HostProgramRequest(
+            request.distribution,
+            "component",
+            _PROGRAM,
+            (
                 *("--name", request.name),
                 *("--kind", request.kind),
                 *("--input", source),
@@ -226,20 +220,13 @@ async def compile_component(request: ComponentRequest) -> Component:
                 *("--native", NATIVE_FILE),
                 *("--imports", IMPORTS_FILE),
             ),
-            env=python.env,
-            immutable_input_digests=FrozenDict(
-                {
-                    **python.immutable_input_digests,
-                    PROGRAMS_DIR: program.digest,
-                    _INPUT: request.input,
-                }
-            ),
+            f"Compile {request.what} for {request.where}",
+            inputs=FrozenDict({_INPUT: request.input}),
             output_files=(PAYLOAD_OBJECT, MANIFEST, NATIVE_FILE, IMPORTS_FILE),
-            description=f"Compile {request.what} for {request.where}",
-            level=LogLevel.DEBUG,
         ),
         **implicitly(),
     )
+    result = await execute_process(process, **implicitly())
     shown = dataclasses.replace(
         result,
         stderr=result.stderr.replace(f"{_INPUT}/".encode(), request.shown_as.encode()),

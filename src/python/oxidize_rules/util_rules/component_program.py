@@ -11,9 +11,6 @@ from typing import Iterable, Tuple
 
 from pants.engine.addresses import Address
 from pants.engine.fs import AddPrefix, CreateDigest, Digest, FileContent, MergeDigests
-from pants.engine.process import Process
-from pants.util.frozendict import FrozenDict
-from pants.util.logging import LogLevel
 
 from oxidize_rules.compat import (
     add_prefix,
@@ -25,13 +22,8 @@ from oxidize_rules.compat import (
     merge_digests,
     rule,
 )
-from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
-from oxidize_rules.util_rules.sandbox_program import (
-    PROGRAMS_DIR,
-    SandboxProgramRequest,
-    prepare_sandbox_program,
-    raise_on_failure,
-)
+from oxidize_rules.util_rules.host_program import HostProgramRequest, prepare_host_process
+from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 
 
 @dataclass(frozen=True)
@@ -75,10 +67,6 @@ class ComponentProgramResult:
 
 @rule
 async def run_component_program(request: ComponentProgramRequest) -> ComponentProgramResult:
-    program, python = await concurrently(
-        prepare_sandbox_program(SandboxProgramRequest(request.modules), **implicitly()),
-        find_host_python(HostPythonRequest(request.distribution), **implicitly()),
-    )
     told = request.told
     told_by_each = await concurrently(
         add_prefix(AddPrefix(digest, f"{told.folder}/{symbol_id}"))
@@ -87,20 +75,19 @@ async def run_component_program(request: ComponentProgramRequest) -> ComponentPr
     listed = f"{told.folder}.txt"
     paths = "".join(f"{told.folder}/{symbol_id}/{told.file}\n" for symbol_id, _ in told.digests)
     files = await create_digest(CreateDigest([FileContent(listed, paths.encode()), *request.files]))
-    result = await execute_process(
-        Process(
-            argv=(*python.argv(request.program), told.option, f"@{listed}", *request.arguments),
-            env=python.env,
+    process = await prepare_host_process(
+        HostProgramRequest(
+            request.distribution,
+            request.program,
+            request.modules,
+            (told.option, f"@{listed}", *request.arguments),
+            request.description,
             input_digest=await merge_digests(MergeDigests([*told_by_each, files])),
-            immutable_input_digests=FrozenDict(
-                {**python.immutable_input_digests, PROGRAMS_DIR: program.digest}
-            ),
             output_files=request.outputs,
-            description=request.description,
-            level=LogLevel.DEBUG,
         ),
         **implicitly(),
     )
+    result = await execute_process(process, **implicitly())
     raise_on_failure(result, where=str(request.address), doing=request.doing)
     return ComponentProgramResult(result.output_digest)
 

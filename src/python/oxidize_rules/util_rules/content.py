@@ -12,7 +12,6 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, 
 
 from pants.engine.addresses import Address
 from pants.engine.fs import MergeDigests
-from pants.engine.process import Process
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
@@ -38,14 +37,9 @@ from oxidize_rules.util_rules.component import (
     ComponentFiles,
     load_component,
 )
+from oxidize_rules.util_rules.host_program import HostProgramRequest, prepare_host_process
 from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
-from oxidize_rules.util_rules.sandbox_program import (
-    PROGRAMS_DIR,
-    OxidizeError,
-    SandboxProgramRequest,
-    prepare_sandbox_program,
-    raise_on_failure,
-)
+from oxidize_rules.util_rules.sandbox_program import OxidizeError, raise_on_failure
 
 # Modules of `oxidize_rules.sandbox` that make up the program.
 _PROGRAM = (
@@ -69,15 +63,16 @@ class PruneRequest:
 @rule(desc="Take files out of a component", level=LogLevel.DEBUG)
 async def prune_component(request: PruneRequest) -> Component:
     component = request.component
-    program, python, compiled = await concurrently(
-        prepare_sandbox_program(SandboxProgramRequest(_PROGRAM), **implicitly()),
+    python, compiled = await concurrently(
         find_host_python(HostPythonRequest(request.distribution), **implicitly()),
         merge_digests(MergeDigests((component.payload, component.manifest))),
     )
-    result = await execute_process(
-        Process(
-            argv=(
-                *python.argv("prune"),
+    process = await prepare_host_process(
+        HostProgramRequest(
+            request.distribution,
+            "prune",
+            _PROGRAM,
+            (
                 *("--payload", f"{_COMPILED}/{PAYLOAD_OBJECT}"),
                 *("--manifest", f"{_COMPILED}/{MANIFEST}"),
                 *("--machine", python.target_machine),
@@ -87,20 +82,13 @@ async def prune_component(request: PruneRequest) -> Component:
                 *("--manifest-output", MANIFEST),
                 *("--native-output", NATIVE_FILE),
             ),
-            env=python.env,
-            immutable_input_digests=FrozenDict(
-                {
-                    **python.immutable_input_digests,
-                    PROGRAMS_DIR: program.digest,
-                    _COMPILED: compiled,
-                }
-            ),
+            f"Take what {request.where} leaves out from {component.name}",
+            inputs=FrozenDict({_COMPILED: compiled}),
             output_files=(PAYLOAD_OBJECT, MANIFEST, NATIVE_FILE),
-            description=f"Take what {request.where} leaves out from {component.name}",
-            level=LogLevel.DEBUG,
         ),
         **implicitly(),
     )
+    result = await execute_process(process, **implicitly())
     raise_on_failure(result, where=request.where, doing=f"take files out of {component.name}")
     return await load_component(
         ComponentFiles(component.name, result.output_digest, component.imports), **implicitly()

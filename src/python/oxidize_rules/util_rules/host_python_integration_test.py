@@ -18,7 +18,8 @@ from pants.engine.process import Process, ProcessResult
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from oxidize_rules.sandbox.testing_archives import STDLIB, archive, python_json
-from oxidize_rules.util_rules import host_python
+from oxidize_rules.util_rules import host_program, host_python
+from oxidize_rules.util_rules.host_program import HostProgramRequest
 from oxidize_rules.util_rules.host_python import (
     HostPython,
     HostPythonRequest,
@@ -78,10 +79,12 @@ def runner() -> RuleRunner:
 
 def prepared(defaults: Dict[str, str]) -> RuleRunner:
     runner = distribution_runner(
+        *host_program.rules(),
         *host_python.rules(),
         QueryRule(RunnableDistribution, [RunnableDistributionRequest]),
         QueryRule(HostPython, [HostPythonRequest]),
         QueryRule(Snapshot, [Digest]),
+        QueryRule(Process, [HostProgramRequest]),
         QueryRule(ProcessResult, [Process]),
         options=[f"--oxidize-default-distributions={defaults!r}"],
     )
@@ -153,14 +156,10 @@ def test_a_program_runs_under_it(runner: RuleRunner, name: str) -> None:
         f"{STDLIB}/os.py",
         f"{STDLIB}/os.pyc",
     )
-    process = Process(
-        argv=python.argv("image"),
-        env=python.env,
-        immutable_input_digests=python.immutable_input_digests,
-        description="Run a program",
-    )
+    request = HostProgramRequest(address, "image", ("image",), ("--some",), "Run a program")
+    process = runner.request(Process, [request])
     result = runner.request(ProcessResult, [process])
     assert result.stdout.decode().splitlines() == [
-        "__python/install/bin/python3.13 -s -S -m oxidize_rules.sandbox.image",
+        "__python/install/bin/python3.13 -s -S -m oxidize_rules.sandbox.image --some",
         "__programs 0",
     ]

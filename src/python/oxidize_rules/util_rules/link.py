@@ -16,8 +16,8 @@ from pants.engine.fs import (
     MergeDigests,
     PathGlobs,
 )
-from pants.engine.process import Process
 from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
 
 from oxidize_rules.compat import (
     add_prefix,
@@ -46,7 +46,7 @@ from oxidize_rules.util_rules.distribution_facts import (
 )
 from oxidize_rules.util_rules.extension_filter import ALL
 from oxidize_rules.util_rules.facts import Facts
-from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
+from oxidize_rules.util_rules.host_program import HostProgramRequest, prepare_host_process
 from oxidize_rules.util_rules.inittab import (
     CORE,
     Inittab,
@@ -61,12 +61,7 @@ from oxidize_rules.util_rules.runtime import (
     compile_runtime,
 )
 from oxidize_rules.util_rules.runtime_facts import RuntimeFactsRequest, find_runtime_facts
-from oxidize_rules.util_rules.sandbox_program import (
-    PROGRAMS_DIR,
-    SandboxProgramRequest,
-    prepare_sandbox_program,
-    raise_on_failure,
-)
+from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 from oxidize_rules.util_rules.sysroot import SYSROOT_DIR, SysrootRequest, prepare_sysroot
 from oxidize_rules.util_rules.system_libraries import made_from
 from oxidize_rules.util_rules.zig import ZIG, ZIG_DIR, ZigToolchainRequest, prepare_zig
@@ -289,11 +284,9 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
     distribution = await load_python_distribution(
         PythonDistributionRequest(address), **implicitly()
     )
-    zig, sysroot, program, python = await concurrently(
+    zig, sysroot = await concurrently(
         prepare_zig(ZigToolchainRequest(), **implicitly()),
         prepare_sysroot(SysrootRequest(distribution.target_triple, floor), **implicitly()),
-        prepare_sandbox_program(SandboxProgramRequest(_PROGRAM), **implicitly()),
-        find_host_python(HostPythonRequest(address), **implicitly()),
     )
     runtime, inittab = await concurrently(
         compile_runtime(RuntimeObjectsRequest(address, floor), **implicitly()),
@@ -361,15 +354,16 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
         *((_MAP,) if request.link_map else ()),
         *((debug,) if request.debug else ()),
     )
-    result = await execute_process(
-        Process(
-            argv=(*python.argv("link"), _REQUEST),
-            env=python.env,
+    process = await prepare_host_process(
+        HostProgramRequest(
+            address,
+            "link",
+            _PROGRAM,
+            (_REQUEST,),
+            f"Link {request.where}",
             input_digest=inputs,
-            immutable_input_digests=FrozenDict(
+            inputs=FrozenDict(
                 {
-                    **python.immutable_input_digests,
-                    PROGRAMS_DIR: program.digest,
                     ZIG_DIR: linker,
                     SYSROOT_DIR: sysroot.digest,
                     _DISTRIBUTION_DIR: distribution.objects,
@@ -381,10 +375,11 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
                 }
             ),
             output_files=outputs,
-            description=f"Link {request.where}",
+            level=LogLevel.INFO,
         ),
         **implicitly(),
     )
+    result = await execute_process(process, **implicitly())
     raise_on_failure(result, where=request.where, doing="link the executable")
     digests = dict(
         zip(

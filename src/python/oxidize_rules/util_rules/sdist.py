@@ -16,7 +16,6 @@ from packaging.utils import canonicalize_name
 from pants.backend.python.util_rules.pex_requirements import ResolvePexConfigRequest
 from pants.engine.addresses import Address
 from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests, RemovePrefix
-from pants.engine.process import Process
 from pants.option.option_types import StrListOption
 from pants.option.subsystem import Subsystem
 from pants.util.frozendict import FrozenDict
@@ -41,14 +40,9 @@ from oxidize_rules.util_rules.distribution import (
     PythonDistributionRequest,
     load_python_distribution,
 )
+from oxidize_rules.util_rules.host_program import HostProgramRequest, prepare_host_process
 from oxidize_rules.util_rules.host_python import PYTHON_DIR, HostPythonRequest, find_host_python
-from oxidize_rules.util_rules.sandbox_program import (
-    PROGRAMS_DIR,
-    OxidizeError,
-    SandboxProgramRequest,
-    prepare_sandbox_program,
-    raise_on_failure,
-)
+from oxidize_rules.util_rules.sandbox_program import OxidizeError, raise_on_failure
 from oxidize_rules.util_rules.sysroot import SYSROOT_DIR, SysrootRequest, prepare_sysroot
 from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool
 from oxidize_rules.util_rules.wheels import ResolutionRequest, Sdist, Wheel, find_wheels
@@ -206,15 +200,12 @@ async def run_backend(request: BackendRequest) -> BackendResult:
         PythonDistributionRequest(build.distribution), **implicitly()
     )
     sysroot_request = SysrootRequest(distribution.target_triple, build.glibc_floor)
-    zig, sysroot, program, python = await concurrently(
+    zig, sysroot, python = await concurrently(
         prepare_zig(ZigToolchainRequest(), **implicitly()),
         prepare_sysroot(sysroot_request, **implicitly()),
-        prepare_sandbox_program(
-            SandboxProgramRequest(("build_wheel", "hardening")), **implicitly()
-        ),
         find_host_python(HostPythonRequest(build.distribution), **implicitly()),
     )
-    inputs = {ZIG_DIR: zig.digest, SYSROOT_DIR: sysroot.digest, PROGRAMS_DIR: program.digest}
+    inputs = {ZIG_DIR: zig.digest, SYSROOT_DIR: sysroot.digest}
     if system.cxx:
         cxx = await build_cxx_library(CxxLibraryRequest(sysroot_request), **implicitly())
         inputs[CXX_DIR] = cxx.digest
@@ -238,18 +229,21 @@ async def run_backend(request: BackendRequest) -> BackendResult:
         MergeDigests((written, sdist.digest, *(wheel.digest for wheel in request.tools)))
     )
     what = f"Build a wheel of {sdist.package} for {distribution.target_triple}"
-    result = await execute_process(
-        Process(
-            argv=(*python.argv("build_wheel"), _REQUEST),
-            env=python.env,
+    process = await prepare_host_process(
+        HostProgramRequest(
+            build.distribution,
+            "build_wheel",
+            ("build_wheel", "hardening"),
+            (_REQUEST,),
+            what if request.hook == _BUILD else f"Ask what {sdist.package} needs",
             input_digest=digest,
-            immutable_input_digests=FrozenDict(inputs),
+            inputs=FrozenDict(inputs),
             output_directories=(_OUTPUT,),
-            description=what if request.hook == _BUILD else f"Ask what {sdist.package} needs",
             level=LogLevel.INFO,
         ),
         **implicitly(),
     )
+    result = await execute_process(process, **implicitly())
     raise_on_failure(
         result,
         where=str(build.address),

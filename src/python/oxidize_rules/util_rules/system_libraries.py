@@ -11,7 +11,6 @@ from typing import Dict, Iterable, Optional, Tuple
 
 from pants.engine.addresses import Address
 from pants.engine.fs import DigestSubset, PathGlobs
-from pants.engine.process import Process
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
@@ -33,13 +32,8 @@ from oxidize_rules.util_rules.distribution import (
     PythonDistributionRequest,
     load_python_distribution,
 )
-from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
-from oxidize_rules.util_rules.sandbox_program import (
-    PROGRAMS_DIR,
-    SandboxProgramRequest,
-    prepare_sandbox_program,
-    raise_on_failure,
-)
+from oxidize_rules.util_rules.host_program import HostProgramRequest, prepare_host_process
+from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 from oxidize_rules.util_rules.sysroot import SYSROOT_DIR, SysrootRequest, prepare_sysroot
 from oxidize_rules.util_rules.zig import ZIG_DIR, ZigToolchainRequest, prepare_zig
 
@@ -133,41 +127,38 @@ async def make_system_library(request: SystemLibraryRequest) -> SystemLibrary:
         PythonDistributionRequest(request.distribution), **implicitly()
     )
     archive = ARCHIVES[request.soname]
-    program, python, zig, sysroot, content = await concurrently(
-        prepare_sandbox_program(SandboxProgramRequest(_PROGRAM), **implicitly()),
-        find_host_python(HostPythonRequest(request.distribution), **implicitly()),
+    zig, sysroot, content = await concurrently(
         prepare_zig(ZigToolchainRequest(), **implicitly()),
         prepare_sysroot(
             SysrootRequest(distribution.target_triple, request.glibc_floor), **implicitly()
         ),
         digest_subset_to_digest(DigestSubset(distribution.objects, PathGlobs([archive.path]))),
     )
-    result = await execute_process(
-        Process(
-            argv=(
-                *python.argv("shared_library"),
+    process = await prepare_host_process(
+        HostProgramRequest(
+            request.distribution,
+            "shared_library",
+            _PROGRAM,
+            (
                 *("--archive", f"{_DISTRIBUTION_DIR}/{archive.path}"),
                 *("--cc", f"{SYSROOT_DIR}/bin/cc"),
                 *("--libc", "musl" if request.glibc_floor is None else "glibc"),
                 *("--export", *archive.exports),
                 *("--output", request.soname),
             ),
-            env=python.env,
-            immutable_input_digests=FrozenDict(
+            f"Link {request.soname} for {distribution.target_triple}",
+            inputs=FrozenDict(
                 {
-                    **python.immutable_input_digests,
-                    PROGRAMS_DIR: program.digest,
                     ZIG_DIR: zig.digest,
                     SYSROOT_DIR: sysroot.digest,
                     _DISTRIBUTION_DIR: content,
                 }
             ),
             output_files=(request.soname,),
-            description=f"Link {request.soname} for {distribution.target_triple}",
-            level=LogLevel.DEBUG,
         ),
         **implicitly(),
     )
+    result = await execute_process(process, **implicitly())
     raise_on_failure(result, where=request.where, doing=f"link {request.soname}")
     component = await compile_component(
         library_component(
