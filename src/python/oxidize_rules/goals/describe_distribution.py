@@ -14,7 +14,7 @@ from pants.engine.fs import (
 )
 from pants.engine.goal import Goal, GoalSubsystem, Outputting
 from pants.engine.target import Targets
-from pants.option.option_types import EnumOption, StrListOption
+from pants.option.option_types import EnumOption
 from pants.util.docutil import bin_name
 from pants.util.logging import LogLevel
 from pants.util.strutil import softwrap
@@ -46,7 +46,7 @@ from oxidize_rules.util_rules.extension_filter import reason_to_drop
 from oxidize_rules.util_rules.goal_report import (
     GoalReport,
     GoalReportRequest,
-    ReportFormat,
+    Reporting,
     write_goal_report,
 )
 from oxidize_rules.util_rules.inittab import excluded_by_default
@@ -61,8 +61,9 @@ ExtensionFilter = Enum(  # type: ignore[misc]
 )
 
 
-class DistributionSubsystem(Outputting, GoalSubsystem):
+class DistributionSubsystem(Reporting, Outputting, GoalSubsystem):
     name = _NAME
+    report_keys = "docs/distributions.md"
     help = softwrap(
         f"""
         Tell what is in a `{PythonDistributionArchiveTarget.alias}`: versions, extension modules
@@ -79,18 +80,6 @@ class DistributionSubsystem(Outputting, GoalSubsystem):
             f"""
             Which extension modules are told as kept: what `{ExtensionFilterField.alias}` of an
             `oxidized_binary` would build in.
-            """
-        ),
-    )
-    format = EnumOption(
-        default=ReportFormat.text,
-        help="For a person, or for a program (`docs/distributions.md` tells the keys).",
-    )
-    advisories = StrListOption(
-        help=softwrap(
-            """
-            Files with advisories in OSV's JSON format, by path or glob below the build root.
-            Nothing is looked up on the network.
             """
         ),
     )

@@ -16,7 +16,7 @@ from pants.engine.fs import (
 )
 from pants.engine.goal import Goal, GoalSubsystem, Outputting
 from pants.engine.target import Targets
-from pants.option.option_types import ArgsListOption, EnumOption, StrListOption
+from pants.option.option_types import ArgsListOption, StrListOption
 from pants.util.docutil import bin_name
 from pants.util.logging import LogLevel
 from pants.util.strutil import softwrap
@@ -42,7 +42,7 @@ from oxidize_rules.util_rules.executable import ExecutableRequest, build_executa
 from oxidize_rules.util_rules.goal_report import (
     GoalReport,
     GoalReportRequest,
-    ReportFormat,
+    Reporting,
     write_goal_report,
 )
 from oxidize_rules.util_rules.link import INVENTORY
@@ -52,8 +52,9 @@ _NAME = "oxidize-contains"
 _PROGRAM = "component_query"
 
 
-class ContainsSubsystem(Outputting, GoalSubsystem):
+class ContainsSubsystem(Reporting, Outputting, GoalSubsystem):
     name = _NAME
+    report_keys = "docs/licensing.md"
     help = softwrap(
         f"""
         Tell which `{OxidizedBinaryTarget.alias}` targets contain a component, and at which version:
@@ -83,18 +84,6 @@ class ContainsSubsystem(Outputting, GoalSubsystem):
         example="openssl<3.5.7",
         passthrough=True,
         extra_help="They are components, as in `--component`.",
-    )
-    format = EnumOption(
-        default=ReportFormat.text,
-        help="For a person, or for a program (`docs/licensing.md` tells the keys).",
-    )
-    advisories = StrListOption(
-        help=softwrap(
-            """
-            Files with advisories in OSV's JSON format, by path or glob below the build root.
-            Nothing is looked up on the network.
-            """
-        ),
     )
 
 

@@ -55,12 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 }
 
 #ifndef OXIDIZE_LIBFUZZER
-static uint64_t state;
-
-static uint32_t random_number(uint32_t below) { /* Knuth's MMIX generator */
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(state >> 33) % below;
-}
+#include "fuzz_random.h"
 
 /* Somewhere in the header, the segments, or the dynamic section, more often than elsewhere. */
 static size_t somewhere(const uint8_t *data, size_t size) {
@@ -104,7 +99,7 @@ int main(int argc, char **argv) {
     }
     ask(data, size, stdout);
     uint8_t *damaged = malloc(size);
-    state = strtoull(argv[3], NULL, 10);
+    random_state = strtoull(argv[3], NULL, 10);
     for (long rounds = atol(argv[2]); damaged && rounds > 0; rounds--) {
         memcpy(damaged, data, size);
         damage(damaged, size);

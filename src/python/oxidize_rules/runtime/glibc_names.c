@@ -17,7 +17,7 @@
 #include "vfs.h"
 
 /* These have no mode argument; where a file would be created, libc's own end the process. */
-#define WRAP_OPEN(name, plain, declare, pass)                                                      \
+#define WRAP_OPEN_2(name, plain, declare, pass)                                                    \
     int name declare;                                                                              \
     REAL(name);                                                                                    \
     WRAP(int, name) declare {                                                                      \
@@ -25,10 +25,11 @@
         return creates ? CALL(name) pass : plain pass;                                             \
     }
 
-WRAP_OPEN(__open_2, open, (const char *path, int flags), (path, flags))
-WRAP_OPEN(__open64_2, open64, (const char *path, int flags), (path, flags))
-WRAP_OPEN(__openat_2, openat, (int folder, const char *path, int flags), (folder, path, flags))
-WRAP_OPEN(__openat64_2, openat64, (int folder, const char *path, int flags), (folder, path, flags))
+WRAP_OPEN_2(__open_2, open, (const char *path, int flags), (path, flags))
+WRAP_OPEN_2(__open64_2, open64, (const char *path, int flags), (path, flags))
+WRAP_OPEN_2(__openat_2, openat, (int folder, const char *path, int flags), (folder, path, flags))
+WRAP_OPEN_2(__openat64_2, openat64, (int folder, const char *path, int flags),
+            (folder, path, flags))
 
 /* `room` is the buffer's size as the compiler knows it. libc's own end the process if it is not
  * enough. */

@@ -12,15 +12,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fuzz_random.h"
 #include "image_access.h"
 #include "vfs.h"
-
-static uint64_t state;
-
-static uint32_t random_number(uint32_t below) { /* Knuth's MMIX generator */
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(state >> 33) % below;
-}
 
 /* The image is read-only memory; this program damages it. */
 static void make_writable(const void *start, size_t size) {
@@ -67,7 +61,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     const char *path = argv[1];
-    state = strtoull(argv[3], NULL, 10);
+    random_state = strtoull(argv[3], NULL, 10);
     struct oxidize_place place;
     uint32_t index = oxidize_find(AT_FDCWD, path, &place) ? place.node : OXIDIZE_NONE;
     struct oxidize_node *node = (struct oxidize_node *)(uintptr_t)oxidize_node(index);

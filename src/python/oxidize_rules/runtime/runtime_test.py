@@ -268,8 +268,8 @@ def test_damaged_libraries(tmp_path: Path, seed: int) -> None:
 def test_lists_are_what_the_sources_define() -> None:
     text = "".join(path.read_text() for path in sorted(RUNTIME.glob("*.c")))
     macros = (
-        r"WRAP_(?:F?X?STAT(?:AT)?|(?:GET|LIST)XATTR|PATH|PATH_AT|DESCRIPTOR|TWO|OPEN|CREAT|FREOPEN"
-        r"|SYSTEM|SCANDIR|GLOB|N?FTW)"
+        r"WRAP_(?:F?X?STAT(?:AT)?|(?:GET|LIST)XATTR|PATH|PATH_AT|DESCRIPTOR|TWO|OPEN(?:_2|AT)?"
+        r"|CREAT|F(?:RE)?OPEN|SYSTEM|SCANDIR|GLOB|N?FTW)"
     )
     defined = set(re.findall(r"\bWRAP\([^,()]+, (\w+)\)", text))
     defined |= set(re.findall(rf"^{macros}\((\w+)[,)]", text, re.MULTILINE))

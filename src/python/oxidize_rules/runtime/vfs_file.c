@@ -201,21 +201,24 @@ int oxidize_open_place(const struct oxidize_place *place, int flags) {
         va_end(arguments);                                                                         \
     }
 
-WRAP(int, open)(const char *path, int flags, ...) {
-    struct oxidize_place place;
-    MODE_ARGUMENT(flags, mode)
-    if (oxidize_resolve(AT_FDCWD, path, &place))
-        return oxidize_open_place(&place, flags);
-    return CALL(open)(place.outside, flags, mode);
-}
+/* One function for each libc name. */
+#define WRAP_OPEN(name)                                                                            \
+    WRAP(int, name)(const char *path, int flags, ...) {                                            \
+        struct oxidize_place place;                                                                \
+        MODE_ARGUMENT(flags, mode)                                                                 \
+        if (oxidize_resolve(AT_FDCWD, path, &place))                                               \
+            return oxidize_open_place(&place, flags);                                              \
+        return CALL(name)(place.outside, flags, mode);                                             \
+    }
 
-WRAP(int, openat)(int folder, const char *path, int flags, ...) {
-    struct oxidize_place place;
-    MODE_ARGUMENT(flags, mode)
-    if (oxidize_resolve(folder, path, &place))
-        return oxidize_open_place(&place, flags);
-    return CALL(openat)(folder, place.outside, flags, mode);
-}
+#define WRAP_OPENAT(name)                                                                          \
+    WRAP(int, name)(int folder, const char *path, int flags, ...) {                                \
+        struct oxidize_place place;                                                                \
+        MODE_ARGUMENT(flags, mode)                                                                 \
+        if (oxidize_resolve(folder, path, &place))                                                 \
+            return oxidize_open_place(&place, flags);                                              \
+        return CALL(name)(folder, place.outside, flags, mode);                                     \
+    }
 
 /* A stream on a place in the image. */
 static FILE *open_stream(const struct oxidize_place *place, const char *mode) {
@@ -237,38 +240,23 @@ static FILE *open_stream(const struct oxidize_place *place, const char *mode) {
     return stream;
 }
 
-WRAP(FILE *, fopen)(const char *path, const char *mode) {
-    struct oxidize_place place;
-    if (oxidize_resolve(AT_FDCWD, path, &place))
-        return open_stream(&place, mode);
-    return CALL(fopen)(place.outside, mode);
-}
+#define WRAP_FOPEN(name)                                                                           \
+    WRAP(FILE *, name)(const char *path, const char *mode) {                                       \
+        struct oxidize_place place;                                                                \
+        if (oxidize_resolve(AT_FDCWD, path, &place))                                               \
+            return open_stream(&place, mode);                                                      \
+        return CALL(name)(place.outside, mode);                                                    \
+    }
+
+WRAP_OPEN(open)
+WRAP_OPENAT(openat)
+WRAP_FOPEN(fopen)
 
 #ifdef __GLIBC__
 REAL(open64);
 REAL(openat64);
 REAL(fopen64);
-
-WRAP(int, open64)(const char *path, int flags, ...) {
-    struct oxidize_place place;
-    MODE_ARGUMENT(flags, mode)
-    if (oxidize_resolve(AT_FDCWD, path, &place))
-        return oxidize_open_place(&place, flags);
-    return CALL(open64)(place.outside, flags, mode);
-}
-
-WRAP(int, openat64)(int folder, const char *path, int flags, ...) {
-    struct oxidize_place place;
-    MODE_ARGUMENT(flags, mode)
-    if (oxidize_resolve(folder, path, &place))
-        return oxidize_open_place(&place, flags);
-    return CALL(openat64)(folder, place.outside, flags, mode);
-}
-
-WRAP(FILE *, fopen64)(const char *path, const char *mode) {
-    struct oxidize_place place;
-    if (oxidize_resolve(AT_FDCWD, path, &place))
-        return open_stream(&place, mode);
-    return CALL(fopen64)(place.outside, mode);
-}
+WRAP_OPEN(open64)
+WRAP_OPENAT(openat64)
+WRAP_FOPEN(fopen64)
 #endif

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fuzz_random.h"
 #include "image.h"
 #include "vfs.h"
 
@@ -89,13 +90,6 @@ void *__wrap_dlsym(void *handle, const char *name) {
     return __real_dlsym(handle, name);
 }
 #endif
-
-static uint64_t state;
-
-static uint32_t random_number(uint32_t below) { /* Knuth's MMIX generator */
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(state >> 33) % below;
-}
 
 /* Names of the tree, of nothing, and all that is special in a path. */
 static const char *const words[] = {"app",  "lib", "pkg", "a.py", "data.txt", "empty", "deep",
@@ -263,7 +257,7 @@ int main(int argc, char **argv) {
     char path[PATH_MAX], more[PATH_MAX], both[2 * PATH_MAX];
     long rounds = atol(argv[2]), compared = 0, found = 0, entered = 0;
     oxidize_note_process();
-    state = strtoull(argv[3], NULL, 10);
+    random_state = strtoull(argv[3], NULL, 10);
     without_memfd = strcmp(argv[4], "no-memfd") == 0;
     for (long i = 0; i < rounds; i++) {
         random_path(path, sizeof path);

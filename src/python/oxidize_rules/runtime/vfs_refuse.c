@@ -33,25 +33,21 @@ static int refuse_new(const struct oxidize_place *place) {
     return fail(place->creatable ? EROFS : place->error);
 }
 
-/* `declare` and `pass` are the parameters after the path; `refuse` is one of the two above. */
+/* `declare` and `pass` are all parameters, of which `path` is one and `start` the folder that it is
+ * relative to; `refuse` is one of the two above. */
+#define WRAP_PATH_FROM(start, name, refuse, declare, pass)                                         \
+    REAL(name);                                                                                    \
+    WRAP(int, name) declare {                                                                      \
+        struct oxidize_place place;                                                                \
+        if (oxidize_resolve(start, path, &place))                                                  \
+            return refuse(&place);                                                                 \
+        path = place.outside;                                                                      \
+        return CALL(name) pass;                                                                    \
+    }
 #define WRAP_PATH(name, refuse, declare, pass)                                                     \
-    REAL(name);                                                                                    \
-    WRAP(int, name) declare {                                                                      \
-        struct oxidize_place place;                                                                \
-        if (oxidize_resolve(AT_FDCWD, path, &place))                                               \
-            return refuse(&place);                                                                 \
-        path = place.outside;                                                                      \
-        return CALL(name) pass;                                                                    \
-    }
+    WRAP_PATH_FROM(AT_FDCWD, name, refuse, declare, pass)
 #define WRAP_PATH_AT(name, refuse, declare, pass)                                                  \
-    REAL(name);                                                                                    \
-    WRAP(int, name) declare {                                                                      \
-        struct oxidize_place place;                                                                \
-        if (oxidize_resolve(folder, path, &place))                                                 \
-            return refuse(&place);                                                                 \
-        path = place.outside;                                                                      \
-        return CALL(name) pass;                                                                    \
-    }
+    WRAP_PATH_FROM(folder, name, refuse, declare, pass)
 
 #define WRAP_DESCRIPTOR(name, declare, pass)                                                       \
     REAL(name);                                                                                    \

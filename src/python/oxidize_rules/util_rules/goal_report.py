@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Iterable, Tuple
+from typing import ClassVar, Iterable, Tuple
 
 from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests
+from pants.option.option_types import EnumOption, StrListOption
 from pants.util.logging import LogLevel
+from pants.util.strutil import softwrap
 
 from oxidize_rules.compat import (
     collect_rules,
@@ -39,6 +41,25 @@ _PROGRAM = (
 class ReportFormat(Enum):
     text = "text"
     json = "json"
+
+
+class Reporting:
+    """For the subsystem of a goal that shows such a report."""
+
+    report_keys: ClassVar[str]  # the page of the documentation that tells the keys
+
+    format = EnumOption(
+        default=ReportFormat.text,
+        help=lambda cls: f"For a person, or for a program (`{cls.report_keys}` tells the keys).",
+    )
+    advisories = StrListOption(
+        help=softwrap(
+            """
+            Files with advisories in OSV's JSON format, by path or glob below the build root.
+            Nothing is looked up on the network.
+            """
+        ),
+    )
 
 
 @dataclass(frozen=True)

@@ -68,13 +68,13 @@ class RuntimeObjects:
     exports: Tuple[str, ...]
 
 
-def runtime_sources() -> Tuple[str, ...]:
-    """The C files that belong into an executable, sorted."""
+def runtime_files(ending: str) -> Tuple[str, ...]:
+    """The files with that ending that belong into an executable, sorted."""
     return tuple(
         sorted(
             name
             for name in contents(runtime)
-            if name.endswith(".c") and not any(mark in name for mark in TEST_MARKS)
+            if name.endswith(ending) and not any(mark in name for mark in TEST_MARKS)
         )
     )
 
@@ -102,8 +102,7 @@ async def compile_runtime(request: RuntimeObjectsRequest) -> RuntimeObjects:
     distribution = await load_python_distribution(
         PythonDistributionRequest(request.distribution), **implicitly()
     )
-    sources = runtime_sources()
-    headers = sorted(name for name in contents(runtime) if name.endswith(".h"))
+    sources, headers = runtime_files(".c"), runtime_files(".h")
     zig, sysroot, source_digest = await concurrently(
         prepare_zig(ZigToolchainRequest(), **implicitly()),
         prepare_sysroot(
