@@ -9,7 +9,6 @@ from pants.core.goals.package import OutputPathField
 from pants.engine.addresses import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
-    IntField,
     InvalidFieldException,
     InvalidTargetException,
     StringField,
@@ -19,6 +18,7 @@ from pants.util.docutil import bin_name
 from pants.util.strutil import help_text, softwrap
 
 from oxidize_rules.compat import EnvironmentField
+from oxidize_rules.download_fields import Sha256Field, SizeField
 
 # What an executable's objects may be for. The micro-architecture levels of x86_64
 # (`x86_64_v2-...`) are read as x86_64: their objects link the same way.
@@ -29,6 +29,7 @@ SUPPORTED_TRIPLES = (
     "aarch64-unknown-linux-gnu",
 )
 
+_ARCHIVE = "python_distribution_archive"
 _ARCHIVE_SUFFIX = ".tar.zst"
 
 
@@ -94,8 +95,8 @@ class ArchiveSourceField(StringField):
         return value
 
 
-class ArchiveSha256Field(StringField):
-    alias = "sha256"
+class ArchiveSha256Field(Sha256Field):
+    target = _ARCHIVE
     help = help_text(
         """
         The archive's sha256 hash: 64 hexadecimal digits, lower case. Required with `url`; checked
@@ -103,37 +104,10 @@ class ArchiveSha256Field(StringField):
         """
     )
 
-    @classmethod
-    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
-        value = super().compute_value(raw_value, address)
-        if value is not None and not re.fullmatch("[0-9a-f]{64}", value):
-            raise InvalidFieldException(
-                softwrap(
-                    f"""
-                    The `{cls.alias}` field of the `python_distribution_archive` target {address}
-                    is `{value}`, but 64 lower-case hexadecimal digits are expected.
 
-                    To fix, take the hash from the release's `SHA256SUMS`, or run `sha256sum` on a
-                    file you trust.
-                    """
-                )
-            )
-        return value
-
-
-class ArchiveSizeField(IntField):
-    alias = "size"
+class ArchiveSizeField(SizeField):
+    target = _ARCHIVE
     help = "The archive's size in bytes. Checked if set."
-
-    @classmethod
-    def compute_value(cls, raw_value: Optional[int], address: Address) -> Optional[int]:
-        value = super().compute_value(raw_value, address)
-        if value is not None and value <= 0:
-            raise InvalidFieldException(
-                f"The `{cls.alias}` field of the `python_distribution_archive` target {address} is "
-                f"{value}, but a number of bytes above 0 is expected."
-            )
-        return value
 
 
 class ArchiveTargetTripleField(StringField):
@@ -147,7 +121,7 @@ class ArchiveTargetTripleField(StringField):
 
 
 class PythonDistributionArchiveTarget(Target):
-    alias = "python_distribution_archive"
+    alias = _ARCHIVE
     core_fields = (
         *COMMON_TARGET_FIELDS,
         OutputPathField,

@@ -10,7 +10,6 @@ from pants.engine.addresses import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     Dependencies,
-    IntField,
     InvalidFieldException,
     SingleSourceField,
     SpecialCasedDependencies,
@@ -22,10 +21,13 @@ from pants.util.docutil import bin_name
 from pants.util.strutil import help_text
 
 from oxidize_rules.compat import EnvironmentField
+from oxidize_rules.download_fields import Sha256Field, SizeField
 
 # -----------------------------------------------------------------------------------------------
 # `source_archive`
 # -----------------------------------------------------------------------------------------------
+
+_SOURCE_ARCHIVE = "source_archive"
 
 
 class SourceUrlsField(StringSequenceField):
@@ -59,40 +61,20 @@ class SourceDebianPathField(StringField):
         return value
 
 
-class SourceSha256Field(StringField):
-    alias = "sha256"
+class SourceSha256Field(Sha256Field):
+    target = _SOURCE_ARCHIVE
     required = True
     value: str
     help = "The archive's sha256 hash, as 64 lower-case hexadecimal digits."
 
-    @classmethod
-    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
-        value = super().compute_value(raw_value, address)
-        if value is None or not re.fullmatch("[0-9a-f]{64}", value):
-            raise InvalidFieldException(
-                f"The `{cls.alias}` field of {address} is {value!r}, but 64 lower-case hexadecimal "
-                "digits are expected. To fix, paste the output of `sha256sum <file>`."
-            )
-        return value
 
-
-class SourceSizeField(IntField):
-    alias = "size"
+class SourceSizeField(SizeField):
+    target = _SOURCE_ARCHIVE
     help = "The archive's size in bytes. A download that exceeds it is broken off."
-
-    @classmethod
-    def compute_value(cls, raw_value: Optional[int], address: Address) -> Optional[int]:
-        value = super().compute_value(raw_value, address)
-        if value is not None and value <= 0:
-            raise InvalidFieldException(
-                f"The `{cls.alias}` field of {address} is {value}, but a number of bytes above 0 "
-                "is expected."
-            )
-        return value
 
 
 class SourceArchiveTarget(Target):
-    alias = "source_archive"
+    alias = _SOURCE_ARCHIVE
     core_fields = (
         *COMMON_TARGET_FIELDS,
         SourceUrlsField,

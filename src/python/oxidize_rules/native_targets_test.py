@@ -16,8 +16,16 @@ BUILD = {"source": ":source", "recipe": "build.sh"}
 @pytest.mark.parametrize(
     ("target_type", "fields", "message"),
     [
-        (SourceArchiveTarget, {"sha256": "ABC"}, "`sha256` field of toolchains:it is 'ABC'"),
-        (SourceArchiveTarget, {"sha256": SHA256, "size": 0}, "`size` field of toolchains:it is 0"),
+        (
+            SourceArchiveTarget,
+            {"sha256": "ABC"},
+            "`sha256` field of the `source_archive` target toolchains:it is `ABC`",
+        ),
+        (
+            SourceArchiveTarget,
+            {"sha256": SHA256, "size": 0},
+            "`size` field of the `source_archive` target toolchains:it is `0`",
+        ),
         (
             SourceArchiveTarget,
             {"sha256": SHA256, "debian": "/etc/passwd"},

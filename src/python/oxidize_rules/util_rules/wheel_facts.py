@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Iterable, Optional, Tuple
+from typing import Any, Iterable, List, Optional, Tuple
 
-from pants.engine.fs import RemovePrefix
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from oxidize_rules.compat import (
     collect_rules,
     concurrently,
-    execute_process,
     implicitly,
-    remove_prefix,
     rule,
 )
 from oxidize_rules.util_rules import facts
-from oxidize_rules.util_rules.facts import (
-    OUR_TEXTS_DIR,
-    Facts,
-    OurTextsRequest,
-    prepare_our_texts,
-)
-from oxidize_rules.util_rules.sandbox_program import raise_on_failure
-from oxidize_rules.util_rules.tools_pex import REPORTS, prepare_tool_process, sandbox_tool
+from oxidize_rules.util_rules.facts import Facts, FactsRequest, find_facts
 from oxidize_rules.util_rules.wheels import Sdist, Wheel
 
 # Modules of `oxidize_rules.sandbox` that make up the program, beside its own.
@@ -38,7 +28,6 @@ _PROGRAM = (
 )
 _WHEEL = "__wheel"
 _SOURCE = "__source"
-_OUTPUT = "facts"
 
 
 @dataclass(frozen=True)
@@ -79,9 +68,8 @@ class WheelsFacts:
 
 @rule(desc="Find out what a wheel consists of", level=LogLevel.DEBUG)
 async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
-    texts = await prepare_our_texts(OurTextsRequest(), **implicitly())
-    inputs = {_WHEEL: request.wheel.digest, OUR_TEXTS_DIR: texts.digest}
-    args = []
+    inputs = {_WHEEL: request.wheel.digest}
+    args: List[str] = []
     if request.first_party:
         args = [f"--first-party={request.first_party}"]
     elif request.source:
@@ -95,30 +83,23 @@ async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
         args += ["--linked", *(f"{name}={version}" for name, version in request.linked)]
     # What only the minor version decides is the same for all of its patch releases.
     minor = ".".join(request.python_version.split(".")[:2])
-    process = await prepare_tool_process(
-        sandbox_tool(
+    return await find_facts(
+        FactsRequest(
             "wheel_facts",
-            f"{_WHEEL}/{request.wheel.filename}",
-            _OUTPUT,
-            f"--component={request.component}",
-            f"--python-version={minor}",
-            f"--machine={request.target_triple.split('-')[0]}",
-            f"--texts={OUR_TEXTS_DIR}",
-            *args,
-            programs=_PROGRAM,
-            environment=REPORTS,
-            description=f"Find out what {request.wheel.filename} consists of",
-            immutable_input_digests=FrozenDict(inputs),
-            output_directories=(_OUTPUT,),
-            level=LogLevel.DEBUG,
+            _PROGRAM,
+            (
+                f"--component={request.component}",
+                f"--python-version={minor}",
+                f"--machine={request.target_triple.split('-')[0]}",
+                *args,
+                f"{_WHEEL}/{request.wheel.filename}",
+            ),
+            FrozenDict(inputs),
+            where=request.where,
+            finding=f"what {request.wheel.filename} consists of",
         ),
         **implicitly(),
     )
-    result = await execute_process(process, **implicitly())
-    raise_on_failure(
-        result, where=request.where, doing=f"find out what {request.wheel.filename} consists of"
-    )
-    return Facts(await remove_prefix(RemovePrefix(result.output_digest, _OUTPUT)))
 
 
 @rule(desc="Find out what wheels consist of", level=LogLevel.DEBUG)
