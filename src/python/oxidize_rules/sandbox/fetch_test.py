@@ -264,3 +264,7 @@ def test_nowhere_to_look(tmp_path: Path) -> None:
 def test_refuses_a_malformed_hash(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="64 lower-case hexadecimal digits"):
         run_fetch(tmp_path, "--url=http://unused.invalid/", sha256="ABC")
+
+
+def test_passwords_are_not_shown() -> None:
+    assert fetch.without_password("https://user:pass@h.example:8/x?y") == "https://h.example:8/x?y"

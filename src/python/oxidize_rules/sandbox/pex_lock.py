@@ -11,8 +11,8 @@ from urllib.parse import urldefrag
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from oxidize_rules.sandbox.index_page import ProjectFile, filename_of
 from oxidize_rules.sandbox.wheel_choice import Release, Releases, parse_file
-from oxidize_rules.sandbox.wheel_index import ProjectFile, filename_of
 
 
 @dataclass(frozen=True)

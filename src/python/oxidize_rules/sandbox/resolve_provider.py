@@ -23,10 +23,11 @@ from packaging.version import Version
 from resolvelib import AbstractProvider
 
 from oxidize_rules.sandbox.errors import UserError
+from oxidize_rules.sandbox.fetch import without_password as shown
+from oxidize_rules.sandbox.index_page import ProjectFile, filename_of
 from oxidize_rules.sandbox.requirement import extras_of, holds, parse_requirement
 from oxidize_rules.sandbox.wheel_choice import Parsed, Release, Releases, native_wheel, parse_file
 from oxidize_rules.sandbox.wheel_finder import Finder
-from oxidize_rules.sandbox.wheel_index import ProjectFile, filename_of, shown
 
 if TYPE_CHECKING:
     from resolvelib.structs import RequirementInformation

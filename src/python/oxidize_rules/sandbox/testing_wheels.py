@@ -6,8 +6,8 @@ from typing import List, Sequence
 
 from packaging.version import Version
 
+from oxidize_rules.sandbox.index_page import ProjectFile
 from oxidize_rules.sandbox.wheel_choice import Parsed, Release, Target, parse_file
-from oxidize_rules.sandbox.wheel_index import ProjectFile
 
 MUSL = Target("3.13.5", "x86_64-unknown-linux-musl", None)
 STATIC = Target("3.13.5", "x86_64-unknown-linux-musl", None, native=False)

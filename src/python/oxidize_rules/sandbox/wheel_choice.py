@@ -17,7 +17,7 @@ from packaging.tags import Tag
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from oxidize_rules.sandbox.wheel_index import ProjectFile
+from oxidize_rules.sandbox.index_page import ProjectFile
 from oxidize_rules.sandbox.wheel_tags import compatible_tags, is_musl
 
 _SDIST = re.compile(r"(.+)\.(?:tar\.(?:gz|bz2|xz)|tgz|zip)")

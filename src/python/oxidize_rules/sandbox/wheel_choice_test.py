@@ -7,6 +7,7 @@ from typing import Optional, Sequence
 import pytest
 from packaging.version import Version
 
+from oxidize_rules.sandbox.index_page import ProjectFile
 from oxidize_rules.sandbox.testing_wheels import (
     BOTH,
     CRYPTOGRAPHY,
@@ -31,7 +32,6 @@ from oxidize_rules.sandbox.wheel_choice import (
     choose,
     parse_file,
 )
-from oxidize_rules.sandbox.wheel_index import ProjectFile
 
 
 def tag_of(parsed: Optional[Parsed]) -> Optional[str]:

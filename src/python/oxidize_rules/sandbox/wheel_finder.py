@@ -10,10 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Dict, List, Optional, Tuple
 
+from oxidize_rules.sandbox.index_page import ProjectFile
 from oxidize_rules.sandbox.pex_lock import PexLock
 from oxidize_rules.sandbox.resolve_request import Request
 from oxidize_rules.sandbox.wheel_choice import Parsed, Release, Releases, choose
-from oxidize_rules.sandbox.wheel_index import Places, ProjectFile
+from oxidize_rules.sandbox.wheel_index import Places
 from oxidize_rules.sandbox.wheel_metadata import MetadataReader
 from oxidize_rules.sandbox.wheel_releases import free_releases, pinned_releases
 from oxidize_rules.sandbox.wheel_tags import marker_environment

@@ -12,12 +12,12 @@ from typing import Dict, Iterator, List, Tuple
 
 import pytest
 
-from oxidize_rules.sandbox import wheel_index
+from oxidize_rules.sandbox import http_client
 from oxidize_rules.sandbox.errors import UserError
-from oxidize_rules.sandbox.wheel_index import Places, ProjectFile, parse_html, parse_json, shown
+from oxidize_rules.sandbox.index_page import ProjectFile
+from oxidize_rules.sandbox.wheel_index import Places
 
 SHA = "ab" * 32
-URL = "https://index.example/simple/a/"
 
 
 class Server(ThreadingHTTPServer):
@@ -82,54 +82,6 @@ def wheel(padding: int = 0) -> bytes:
         archive.writestr("a/vendored-1.dist-info/METADATA", "Name: other\n")
         archive.writestr("a.py", b"x" * padding)
     return written.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("page", "expected"),
-    [
-        (
-            f'<a href="../../f/a-1-py3-none-any.whl#sha256={SHA}">x</a>',
-            ProjectFile(
-                "a-1-py3-none-any.whl", "https://index.example/f/a-1-py3-none-any.whl", SHA
-            ),
-        ),
-        (
-            "<A class=x HREF='https://files.example/a-1.tar.gz?sig=1#sha256="
-            + SHA.upper()
-            + "' data-requires-python='&gt;=3.9' data-yanked>x</A>",
-            ProjectFile(
-                "a-1.tar.gz", "https://files.example/a-1.tar.gz?sig=1", SHA, ">=3.9", yanked=True
-            ),
-        ),
-        (
-            '<a data-requires-python=">=3.9"\n href=a%2B1.zip#md5=0>',
-            ProjectFile("a+1.zip", f"{URL}a%2B1.zip", None, ">=3.9"),
-        ),
-        (
-            '<base href="https://b.example/"><a href="a-1.zip">',
-            ProjectFile("a-1.zip", "https://b.example/a-1.zip"),
-        ),
-        ('<a href="#top">top</a><a name="x"><a href="a.exe">', None),
-        ('<!-- <a href="a-1.zip"> -->', None),
-    ],
-)
-def test_html_pages(page: str, expected: ProjectFile) -> None:
-    assert parse_html(f"<html>{page}</html>", URL) == ([expected] if expected else [])
-
-
-def test_json_pages() -> None:
-    page = (
-        '{"meta": {"api-version": "1.1"}, "files": ['
-        f'{{"filename": "a-1.zip", "url": "/f/a-1.zip", "hashes": {{"sha256": "{SHA}"}},'
-        ' "requires-python": ">=3.9", "yanked": "broken"},'
-        '{"filename": "a-2.zip", "url": "https://f.example/a-2.zip", "hashes": {},'
-        ' "requires-python": null, "yanked": false},'
-        '{"filename": "a-2.exe", "url": "https://f.example/a-2.exe", "hashes": {}}]}'
-    )
-    assert parse_json(page, URL) == [
-        ProjectFile("a-1.zip", "https://index.example/f/a-1.zip", SHA, ">=3.9", True),
-        ProjectFile("a-2.zip", "https://f.example/a-2.zip"),
-    ]
 
 
 def test_files_of_all_places(server: Server, tmp_path: Path) -> None:
@@ -205,7 +157,6 @@ def test_credentials_go_to_the_index_and_its_files_alone(server: Server) -> None
     with pytest.raises(UserError, match="HTTP 401") as caught:
         Places([f"http://user:wrong@{server.host}/simple"], []).files("a")
     assert "wrong" not in str(caught.value)
-    assert shown("https://user:pass@h.example:8/x?y") == "https://h.example:8/x?y"
 
 
 @pytest.mark.parametrize(
@@ -223,7 +174,7 @@ def test_no_metadata(server: Server, file: str, content: bytes, message: str) ->
 
 
 def test_what_is_not_there(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wheel_index, "RETRIES", 0)
+    monkeypatch.setattr(http_client, "RETRIES", 0)
     with pytest.raises(UserError, match=r"does not exist.*find_links"):
         Places([], [str(tmp_path / "gone")]).files("a")
     with pytest.raises(UserError, match="cannot be reached"):

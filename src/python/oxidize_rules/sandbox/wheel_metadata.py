@@ -10,8 +10,10 @@ from concurrent.futures import Executor, Future
 from typing import Callable, Dict, Optional, Tuple
 
 from oxidize_rules.sandbox.errors import UserError
+from oxidize_rules.sandbox.fetch import without_password as shown
+from oxidize_rules.sandbox.index_page import ProjectFile
 from oxidize_rules.sandbox.sdist_metadata import SdistFacts, read_sdist
-from oxidize_rules.sandbox.wheel_index import Places, ProjectFile, shown
+from oxidize_rules.sandbox.wheel_index import Places
 
 
 class MetadataReader:

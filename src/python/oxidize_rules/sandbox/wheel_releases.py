@@ -7,10 +7,10 @@ from typing import Dict, FrozenSet, Iterable, List, Mapping, Sequence
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from oxidize_rules.sandbox.index_page import ProjectFile
 from oxidize_rules.sandbox.requirement import holds
 from oxidize_rules.sandbox.resolve_request import Pin
 from oxidize_rules.sandbox.wheel_choice import Parsed, Release, Releases, may_be, parse_file
-from oxidize_rules.sandbox.wheel_index import ProjectFile
 
 
 def _by_version(

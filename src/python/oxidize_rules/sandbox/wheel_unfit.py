@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Callable, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
+from oxidize_rules.sandbox.index_page import ProjectFile
 from oxidize_rules.sandbox.wheel_choice import (
     NO_RULES,
     Parsed,
@@ -18,7 +19,6 @@ from oxidize_rules.sandbox.wheel_choice import (
     native_wheel,
     rank,
 )
-from oxidize_rules.sandbox.wheel_index import ProjectFile
 from oxidize_rules.sandbox.wheel_tags import (
     DEFAULT_GLIBC_FLOOR,
     MANYLINUX_ALIASES,

@@ -55,6 +55,9 @@ _REQUEST = "request.json"
 _LOCK = "lock.json"
 _OUTPUT = "resolution.json"
 _PROGRAMS = (
+    "fetch",
+    "http_client",
+    "index_page",
     "pex_lock",
     "requirement",
     "resolve_errors",
