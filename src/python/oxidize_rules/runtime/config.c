@@ -321,10 +321,9 @@ static void set_paths(PyConfig *config, const struct oxidize_start *start) {
     const char *path;
     while ((path = oxidize_next_setting("path", &cursor)) != NULL)
         append(config, &config->module_search_paths, in_image(buffer, path));
-    oxidize_executable_path(buffer, sizeof buffer, start->argc ? start->argv[0] : NULL);
-    append_own_paths(config, buffer);
-    set(config, &config->executable, buffer);
-    set(config, &config->base_executable, buffer);
+    append_own_paths(config, start->executable);
+    set(config, &config->executable, start->executable);
+    set(config, &config->base_executable, start->executable);
 }
 
 /* One entry of PYTHONPATH, made absolute as getpath.py does. */

@@ -196,7 +196,8 @@ static void insert_arguments(struct oxidize_start *start) {
 
 /* The application: with the arguments it was given, or with those it gave itself. */
 static void decide_application(struct oxidize_start *start, const struct command_line *line,
-                               const char *wanted, const char *own, bool child) {
+                               const char *wanted, bool child) {
+    const char *own = start->executable;
     start->mode = OXIDIZE_APPLICATION;
     if (child && line->command == SCRIPT && is_itself(line->text, own)) {
         /* sys.argv has the settings' arguments already. */
@@ -221,18 +222,18 @@ static bool is_application(void) {
 }
 
 void oxidize_decide(struct oxidize_start *start, int argc, char **argv) {
-    *start = (struct oxidize_start){argc, argv, OXIDIZE_INTERPRETER};
+    *start = (struct oxidize_start){.argc = argc, .argv = argv, .mode = OXIDIZE_INTERPRETER};
     bool application = is_application();
     set_environment();
+    char *own = start->executable;
+    oxidize_executable_path(own, sizeof start->executable, argc ? argv[0] : NULL);
     struct command_line line = read_command_line(argc, argv);
     if (!application) {
         if (!is_multiprocessing(&line)) /* else the parent has passed on what counts */
             insert_arguments(start);
         return;
     }
-    char own[PATH_MAX];
     const char *wanted = getauxval(AT_SECURE) ? NULL : getenv(VARIABLE);
-    oxidize_executable_path(own, sizeof own, argc ? argv[0] : NULL);
     if (is_multiprocessing(&line) && is_own_mark(wanted, own)) {
         announce(own, *wanted == '/' ? "" : LIMITED);
         return;
@@ -246,5 +247,5 @@ void oxidize_decide(struct oxidize_start *start, int argc, char **argv) {
     if (script || (child && line.command != SCRIPT && line.command != OTHER))
         announce(own, "");
     else
-        decide_application(start, &line, wanted, own, child);
+        decide_application(start, &line, wanted, child);
 }

@@ -7,6 +7,8 @@
 
 #include <Python.h>
 
+#include <limits.h>
+
 enum oxidize_mode {
     OXIDIZE_INTERPRETER, /* as `python3`: options, -c, -m, scripts, PYTHON* variables */
     OXIDIZE_APPLICATION, /* the entry point; arguments are the application's */
@@ -16,6 +18,7 @@ struct oxidize_start {
     int argc;
     char **argv; /* with the settings' own arguments put in; NULL at the end */
     enum oxidize_mode mode;
+    char executable[PATH_MAX]; /* absolute path; "" if there is no way to know */
 };
 
 /* Tells what the executable is to be: "1" the interpreter inside; "0" the application, as are its
