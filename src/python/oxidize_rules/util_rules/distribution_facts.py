@@ -54,7 +54,8 @@ async def find_distribution_facts(request: DistributionFactsRequest) -> Facts:
         FactsRequest(
             "distribution_facts",
             _PROGRAM,
-            (_ROOT,),
+            _ROOT,
+            (),
             FrozenDict({_ROOT: root}),
             where=str(request.distribution),
             finding=f"what {request.distribution} consists of",

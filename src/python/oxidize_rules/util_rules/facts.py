@@ -60,15 +60,18 @@ async def prepare_our_texts(request: OurTextsRequest) -> OurTexts:
 
 @dataclass(frozen=True)
 class FactsRequest:
-    """Runs `oxidize_rules.sandbox.<program>` with `arguments`, the folder that it writes and the
-    option `--texts`. `modules`: what it imports. `inputs`: digests by their folder.
+    """Runs `oxidize_rules.sandbox.<program>` with `subject` (what the facts are about, "" if that
+    needs no name), the folder that it writes, `options`, and `--texts`.
+
+    `modules`: what it imports. `inputs`: digests by their folder.
 
     `where` is whom a failure concerns, `finding` what is found out ("what it consists of").
     """
 
     program: str
     modules: Tuple[str, ...]
-    arguments: Tuple[str, ...]
+    subject: str
+    options: Tuple[str, ...]
     inputs: FrozenDict[str, Digest]
     where: str
     finding: str
@@ -80,8 +83,9 @@ async def find_facts(request: FactsRequest) -> Facts:
     process = await prepare_tool_process(
         sandbox_tool(
             request.program,
-            *request.arguments,
+            *([request.subject] if request.subject else []),
             _OUTPUT,
+            *request.options,
             f"--texts={_OUR_TEXTS_DIR}",
             programs=request.modules,
             environment=REPORTS,

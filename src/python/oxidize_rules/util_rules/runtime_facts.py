@@ -42,6 +42,7 @@ async def find_runtime_facts(request: RuntimeFactsRequest) -> Facts:
         FactsRequest(
             "runtime_facts",
             ("facts",),
+            "",
             (*libc, f"--zig={ZIG_DIR}/ziglang", f"--zig-version={zig.version}"),
             FrozenDict(inputs),
             where=target,

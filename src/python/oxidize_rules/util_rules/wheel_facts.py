@@ -87,12 +87,12 @@ async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
         FactsRequest(
             "wheel_facts",
             _PROGRAM,
+            f"{_WHEEL}/{request.wheel.filename}",
             (
                 f"--component={request.component}",
                 f"--python-version={minor}",
                 f"--machine={request.target_triple.split('-')[0]}",
                 *args,
-                f"{_WHEEL}/{request.wheel.filename}",
             ),
             FrozenDict(inputs),
             where=request.where,

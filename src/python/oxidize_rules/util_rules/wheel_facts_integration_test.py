@@ -86,6 +86,26 @@ def test_facts_of_a_wheel_that_was_built(runner: RuleRunner) -> None:
     assert part["texts"] == [["COPYING", text]]
 
 
+def test_options_with_several_values(runner: RuleRunner) -> None:
+    files = {
+        "thing-1.0.dist-info/METADATA": "Name: thing\nVersion: 1.0\nLicense: MIT\n",
+        "thing-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nTag: py3-none-any\n",
+    }
+    request = WheelFactsRequest(
+        "app:bin",
+        wheel(runner, files),
+        "stdlib-extra",
+        "3.13.5",
+        "x86_64-unknown-linux-musl",
+        include_stdlib=("ensurepip", "ensurepip.*"),
+        linked=(("libc++", "22.1.0"), ("libunwind", "22.1.0")),
+    )
+    found = runner.request(Facts, [request])
+    contents = {file.path: file.content for file in runner.request(DigestContents, [found.digest])}
+    (part,) = json.loads(contents["facts.json"])["parts"]
+    assert part["brought_by"] == "`ensurepip`, `ensurepip.*` in `include_stdlib`"
+
+
 def test_what_is_no_wheel_is_told_with_the_target(runner: RuleRunner) -> None:
     request = WheelFactsRequest(
         "app:bin",
