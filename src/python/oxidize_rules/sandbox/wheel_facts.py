@@ -2,7 +2,7 @@
 
     python -m oxidize_rules.sandbox.wheel_facts WHEEL OUTPUT --component NAME --python-version 3.13
         --machine x86_64 --texts FOLDER [--first-party ADDRESS] [--source FILE]
-        [--include-stdlib GLOB...] [--id-name NAME] [--linked NAME=VERSION...]
+        [--include-stdlib GLOB]... [--id-name NAME] [--linked NAME=VERSION]...
 
 OUTPUT becomes a folder as sandbox/facts.py describes it. Its parts:
 
@@ -90,9 +90,9 @@ def main(argv: List[str]) -> None:
     parser.add_argument("--texts", required=True)
     parser.add_argument("--first-party")
     parser.add_argument("--source")
-    parser.add_argument("--include-stdlib", nargs="+")
+    parser.add_argument("--include-stdlib", action="append")
     parser.add_argument("--id-name")
-    parser.add_argument("--linked", nargs="+", default=[])
+    parser.add_argument("--linked", action="append", default=[])
     options = parser.parse_args(argv)
     wheel = read_wheel(options.wheel, "")
     contents = WheelContents(

@@ -42,7 +42,9 @@ def test_a_wheel_that_is_a_file_of_the_standard_library(tmp_path: Path) -> None:
             "some_thing/data": bytes(10_000),
         },
     )
-    found = facts(tmp_path, files, "--id-name=some-thing@1.0", "--include-stdlib", "test", "t*")
+    found = facts(
+        tmp_path, files, "--id-name=some-thing@1.0", "--include-stdlib=test", "--include-stdlib=t*"
+    )
     assert list(found.parts) == [
         *("bundled:some-thing@1.0/idna", "bundled:some-thing@1.0/libz"),
         "wheel:some-thing@1.0",

@@ -74,7 +74,7 @@ def test_libraries_that_are_linked_in(tmp_path: Path) -> None:
     assert "libc++" not in facts(tmp_path, wheel(files={"some_thing/x.so": ELF})).bundled
     # Of a wheel that was built here the toolchain tells.
     assert part["version"] is None
-    built = facts(tmp_path, wheel(files=files), "--linked", "libc++=22.1.8", "other=1")
+    built = facts(tmp_path, wheel(files=files), "--linked=libc++=22.1.8", "--linked=x=1")
     assert built.bundled["libc++"]["version"] == "22.1.8"
     assert built.bundled["libother"]["version"] is None
 

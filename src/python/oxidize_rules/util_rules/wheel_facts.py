@@ -75,12 +75,10 @@ async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
     elif request.source:
         inputs[_SOURCE] = request.source.digest
         args = [f"--source={_SOURCE}/{request.source.filename}"]
-    if request.include_stdlib:
-        args += ["--include-stdlib", *request.include_stdlib]
+    args += [f"--include-stdlib={glob}" for glob in request.include_stdlib]
     if request.id_name:
         args += [f"--id-name={request.id_name}"]
-    if request.linked:
-        args += ["--linked", *(f"{name}={version}" for name, version in request.linked)]
+    args += [f"--linked={name}={version}" for name, version in request.linked]
     # What only the minor version decides is the same for all of its patch releases.
     minor = ".".join(request.python_version.split(".")[:2])
     return await find_facts(

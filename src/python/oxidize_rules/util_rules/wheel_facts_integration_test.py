@@ -62,6 +62,7 @@ def test_facts_of_a_wheel_that_was_built(runner: RuleRunner) -> None:
         "thing-1.0.dist-info/METADATA": "Name: thing\nVersion: 1.0\nLicense: GPLv3+\n",
         "thing-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nTag: py3-none-any\n",
         "thing-1.0.dist-info/licenses/COPYING": "Terms.",
+        "thing/fast.so": "\x7fELF libc++abi: terminating",
     }
     sdist = Sdist("thing-1.0.tar", one_file(runner, "thing-1.0.tar", b"sdist"), "thing", "1.0")
     found = runner.request(
@@ -74,13 +75,15 @@ def test_facts_of_a_wheel_that_was_built(runner: RuleRunner) -> None:
                 python_version="3.13.5",
                 target_triple="x86_64-unknown-linux-musl",
                 source=sdist,
+                linked=(("libc++", "22.1.8"),),
             )
         ],
     )
     contents = {file.path: file.content for file in runner.request(DigestContents, [found.digest])}
     text = hashlib.sha256(b"Terms.").hexdigest()
-    assert set(contents) == {"facts.json", f"texts/{text}.txt"}
-    (part,) = json.loads(contents["facts.json"])["parts"]
+    assert f"texts/{text}.txt" in contents
+    libcxx, part = json.loads(contents["facts.json"])["parts"]
+    assert (libcxx["id"], libcxx["version"]) == ("bundled:thing/libc++", "22.1.8")
     assert (part["id"], part["license"]) == ("wheel:thing", "GPL-3.0-or-later")
     assert part["hashes"] == {"sha256": hashlib.sha256(b"sdist").hexdigest()}
     assert part["texts"] == [["COPYING", text]]
@@ -99,10 +102,12 @@ def test_options_with_several_values(runner: RuleRunner) -> None:
         "x86_64-unknown-linux-musl",
         include_stdlib=("ensurepip", "ensurepip.*"),
         linked=(("libc++", "22.1.0"), ("libunwind", "22.1.0")),
+        id_name="thing@1.0",
     )
     found = runner.request(Facts, [request])
     contents = {file.path: file.content for file in runner.request(DigestContents, [found.digest])}
     (part,) = json.loads(contents["facts.json"])["parts"]
+    assert (part["id"], part["component"]) == ("wheel:thing@1.0", "stdlib-extra")
     assert part["brought_by"] == "`ensurepip`, `ensurepip.*` in `include_stdlib`"
 
 
