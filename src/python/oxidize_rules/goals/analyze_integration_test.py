@@ -6,13 +6,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
 import pytest
 
-from oxidize_rules.goals.testing_binaries import PACKAGE_TIMEOUT, REPOSITORY
+from oxidize_rules.goals.testing_pants import run_pants
 
 TARGET = "testprojects/cli:bin"
 # What every executable of ours promises.
@@ -20,13 +19,7 @@ REQUIRED = "pie,nx,relro,full-relro,bindnow,no-rwx,no-textrel,no-rpath,stripped,
 
 
 def analyze(*arguments: str) -> Tuple[int, str, str]:
-    done = subprocess.run(
-        [str(REPOSITORY / "pants"), "--no-dynamic-ui", "oxidize-analyze", *arguments],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=PACKAGE_TIMEOUT,
-    )
+    done = run_pants("oxidize-analyze", *arguments)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout, done.stderr
 

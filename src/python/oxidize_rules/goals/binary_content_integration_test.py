@@ -23,7 +23,6 @@ from elftools.elf.sections import SymbolTableSection
 
 from oxidize_rules.goals.testing_binaries import (
     PROJECTS,
-    REPOSITORY,
     Ended,
     Packaged,
     Text,
@@ -31,6 +30,7 @@ from oxidize_rules.goals.testing_binaries import (
     start,
 )
 from oxidize_rules.goals.testing_https import https_server
+from oxidize_rules.goals.testing_pants import REPOSITORY
 from oxidize_rules.util_rules.runtime import taken_over
 
 # Run by the executable of the project that they lie in.

@@ -11,7 +11,7 @@ from typing import Dict, List
 
 import pytest
 
-from oxidize_rules.goals.testing_binaries import REPOSITORY, Packaged, Text, output, start
+from oxidize_rules.goals.testing_binaries import Packaged, Text, output, start
 from oxidize_rules.goals.testing_confinement import confined
 from oxidize_rules.goals.testing_environments import (
     IMPORTS,
@@ -25,6 +25,7 @@ from oxidize_rules.goals.testing_environments import (
     need_root,
     tool,
 )
+from oxidize_rules.goals.testing_pants import REPOSITORY
 
 HELLO = "Hello from Python 3.13\n"
 PROJECTS = ("hello", "cli", "interpreter")

@@ -18,8 +18,9 @@ from typing import Any, Callable, Dict, Iterable, List, Tuple
 
 import pytest
 
-from oxidize_rules.goals.testing_binaries import LIBCS, REPOSITORY, Ended, Packaged, package
+from oxidize_rules.goals.testing_binaries import LIBCS, Ended, Packaged, package
 from oxidize_rules.goals.testing_disk import unpack_distribution
+from oxidize_rules.goals.testing_pants import REPOSITORY
 
 SCRIPT = REPOSITORY / "testprojects/startup/endings.py"
 # What a target with `entry_point="endings.py:main"` does.

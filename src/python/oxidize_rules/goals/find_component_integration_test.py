@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Tuple
 
 import pytest
 
-from oxidize_rules.goals.testing_binaries import PACKAGE_TIMEOUT, REPOSITORY
+from oxidize_rules.goals.testing_pants import run_pants
 
 # Both triples of hello, and one of cli.
 TARGETS = ("testprojects/hello:bin", "testprojects/cli:bin@target_triple=musl")
@@ -17,13 +16,7 @@ ALL = ["testprojects/cli:bin@target_triple=musl", *HELLO]
 
 
 def contains(*arguments: str) -> Tuple[int, str, str]:
-    done = subprocess.run(
-        [str(REPOSITORY / "pants"), "--no-dynamic-ui", "oxidize-contains", *arguments],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=PACKAGE_TIMEOUT,
-    )
+    done = run_pants("oxidize-contains", *arguments)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -10,7 +10,7 @@ from typing import FrozenSet, List, Tuple
 
 import pytest
 
-from oxidize_rules.goals.testing_binaries import REPOSITORY
+from oxidize_rules.goals.testing_pants import REPOSITORY
 
 TEXT = (REPOSITORY / "docs/importer.md").read_text(encoding="utf-8")
 GROUPS = re.findall(r"^## (test_\w+) \((\d+)\)\n(.*?)(?=^## )", TEXT, re.MULTILINE | re.DOTALL)

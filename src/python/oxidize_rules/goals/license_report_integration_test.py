@@ -23,8 +23,9 @@ from cyclonedx.validation.json import JsonStrictValidator
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
-from oxidize_rules.goals.testing_binaries import LIBCS, PACKAGE_TIMEOUT
-from oxidize_rules.goals.testing_repository import REPOSITORY, Project
+from oxidize_rules.goals.testing_binaries import LIBCS
+from oxidize_rules.goals.testing_pants import REPOSITORY, package_targets
+from oxidize_rules.goals.testing_repository import Project
 from oxidize_rules.goals.testing_scratch import distribution_archive, scratch_project
 from oxidize_rules.sandbox.license_report import FORMATS
 from oxidize_rules.sandbox.testing_browser import browser
@@ -42,11 +43,7 @@ FILES = (
 @pytest.fixture(scope="module")
 def reports() -> Dict[str, Path]:
     """The folder of the reports by C library."""
-    command = [str(REPOSITORY / "pants"), "--no-dynamic-ui", "package", "testprojects/cli:licenses"]
-    done = subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, timeout=PACKAGE_TIMEOUT
-    )
-    assert done.returncode == 0, done.stderr
+    done = package_targets("testprojects/cli:licenses")
     found = dict(re.findall(r"Wrote \S*?(dist/\S*@binary=(?:musl|gnu))/(\S*)\n", done.stderr))
     folders = {path.rpartition("=")[2]: REPOSITORY / path for path in found}
     assert sorted(folders) == sorted(LIBCS), done.stderr

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from oxidize_rules.goals.testing_binaries import REPOSITORY, Packaged, output, start
+from oxidize_rules.goals.testing_binaries import Packaged, output, start
+from oxidize_rules.goals.testing_pants import REPOSITORY
 
 CHECKS = REPOSITORY / "testprojects" / "native_code" / "checks" / "check_c_calls.py"
 

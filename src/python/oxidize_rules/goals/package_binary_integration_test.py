@@ -12,20 +12,15 @@ from typing import Dict, List
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[4]
+from oxidize_rules.goals.testing_pants import DIST, REPOSITORY, run_pants
+
 PREFIX = "testprojects/hello:bin@target_triple="
 TRIPLES = ("musl", "gnu")
 
 
 def pants(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs `./pants`; a failure shows all that Pants said."""
-    result = subprocess.run(
-        [str(REPOSITORY / "pants"), "--no-dynamic-ui", *arguments],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=3600,
-    )
+    result = run_pants(*arguments)
     assert result.returncode == 0, f"{arguments}\n{result.stdout}\n{result.stderr}"
     return result
 
@@ -33,7 +28,7 @@ def pants(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def packaged() -> Dict[str, Path]:
     """The executables by triple's short name."""
-    dist = REPOSITORY / "dist" / "testprojects.hello"
+    dist = DIST / "testprojects.hello"
     files = {name: dist / f"bin@target_triple={name}" for name in TRIPLES}
     for file in files.values():
         file.unlink(missing_ok=True)

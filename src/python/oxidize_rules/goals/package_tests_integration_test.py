@@ -19,8 +19,9 @@ from typing import Dict, List, Tuple
 
 import pytest
 
-from oxidize_rules.goals.testing_binaries import LIBCS, REPOSITORY, start
+from oxidize_rules.goals.testing_binaries import LIBCS, start
 from oxidize_rules.goals.testing_package_suites import SUITES
+from oxidize_rules.goals.testing_pants import REPOSITORY, package_distribution
 from oxidize_rules.goals.testing_suites import (
     INSIDE,
     ON_DISK,
@@ -31,7 +32,6 @@ from oxidize_rules.goals.testing_suites import (
     compared_with,
     locked,
     make_environment,
-    package_distribution,
     package_executables,
     run_suite,
 )

@@ -20,11 +20,11 @@ import pytest
 
 from oxidize_rules.goals.testing_binaries import (
     LIBCS,
-    REPOSITORY,
     Text,
     package_for_each_libc,
     start,
 )
+from oxidize_rules.goals.testing_pants import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs/compatibility.md"
 WRITE_VARIABLE = "OXIDIZE_WRITE_DOCS"

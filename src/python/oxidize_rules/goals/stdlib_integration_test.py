@@ -18,8 +18,9 @@ from typing import Dict, Optional, Tuple
 
 import pytest
 
-from oxidize_rules.goals.testing_binaries import LIBCS, REPOSITORY, package
+from oxidize_rules.goals.testing_binaries import LIBCS, package
 from oxidize_rules.goals.testing_disk import unpack_distribution
+from oxidize_rules.goals.testing_pants import REPOSITORY
 from oxidize_rules.goals.testing_stdlib import (
     FAILED,
     FileResult,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
 
-REPOSITORY = Path(__file__).resolve().parents[4]
+from oxidize_rules.goals.testing_pants import DIST, REPOSITORY, package_targets
+
 PROJECTS = (
     "hello",
     "cli",
@@ -23,8 +24,6 @@ PROJECTS = (
 LIBCS = ("musl", "gnu")
 # A folder as Pants' `dist`, taken instead of packaging: for work on the tests themselves.
 DIST_VARIABLE = "OXIDIZE_TEST_DIST"
-# Long enough for both distributions to be built from source on a slow machine.
-PACKAGE_TIMEOUT = 2 * 3600.0
 WROTE = re.compile(
     r"Wrote (?P<path>\S*testprojects\.(?P<project>\w+)/(?P<name>\w+)@\S*=(?P<libc>\w+))$"
 )
@@ -47,25 +46,12 @@ def _key(project: str, name: str) -> str:
     return project if name == "bin" else f"{project}:{name}"
 
 
-def package_targets(*targets: str) -> Tuple[str, str]:
-    """What `./pants package` says on both streams; an AssertionError shows it if that fails."""
-    done = subprocess.run(
-        [str(REPOSITORY / "pants"), "--no-dynamic-ui", "package", *targets],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=PACKAGE_TIMEOUT,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout, done.stderr
-
-
 def package_for_each_libc(project: str) -> Dict[str, Path]:
     """The executables of `testprojects/<project>:musl` and `:gnu`, or those of DIST_VARIABLE."""
     dist = os.environ.get(DIST_VARIABLE)
     if not dist:
         package_targets(*(f"testprojects/{project}:{libc}" for libc in LIBCS))
-        dist = str(REPOSITORY / "dist")
+        dist = str(DIST)
     files = {libc: Path(dist).resolve() / f"testprojects.{project}/{libc}" for libc in LIBCS}
     for path in files.values():
         assert path.is_file(), path
@@ -89,9 +75,9 @@ def package(projects: Sequence[str] = PROJECTS) -> Packaged:
         targets = [
             f"testprojects/{project}" + ("" if ":" in project else ":bin") for project in projects
         ]
-        said, log = package_targets(*targets)
-        source = f"{said}\n{log}"
-        for line in log.splitlines():
+        done = package_targets(*targets)
+        source = f"{done.stdout}\n{done.stderr}"
+        for line in done.stderr.splitlines():
             match = WROTE.search(line)
             if match:
                 files[_key(match["project"], match["name"]), match["libc"]] = (

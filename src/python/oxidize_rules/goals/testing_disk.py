@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import tarfile
 from pathlib import Path
 
 import zstandard
 
-from oxidize_rules.goals.testing_binaries import REPOSITORY
+from oxidize_rules.goals.testing_pants import package_distribution
 
 # A folder with `musl/python` and `gnu/python`, taken instead: for work on the tests themselves.
 DISK_VARIABLE = "OXIDIZE_TEST_DISK"
@@ -25,16 +24,7 @@ def unpack_distribution(folder: Path, libc: str) -> Path:
     given = os.environ.get(DISK_VARIABLE)
     if given:
         return Path(given) / libc / PYTHON
-    name = f"python3.13-{libc}"
-    done = subprocess.run(
-        [str(REPOSITORY / "pants"), "--no-dynamic-ui", "package", f"toolchains:{name}"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=2 * 3600,
-    )
-    assert done.returncode == 0, done.stderr
-    with (REPOSITORY / f"dist/toolchains/{name}.tar.zst").open("rb") as stream:
+    with package_distribution(libc).open("rb") as stream:
         content = zstandard.ZstdDecompressor().stream_reader(stream).read()
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         members = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import List, Mapping, Set
 
-REPOSITORY = Path(__file__).resolve().parents[4]
+from oxidize_rules.goals.testing_pants import REPOSITORY
 
 # Pants' own log of what it did, one file for each run.
 _WORKUNITS = ".workunits"

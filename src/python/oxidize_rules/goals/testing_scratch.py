@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
-from oxidize_rules.goals.testing_repository import REPOSITORY, Project, take_pants
+from oxidize_rules.goals.testing_pants import REPOSITORY, package_distribution
+from oxidize_rules.goals.testing_repository import Project, take_pants
 
 MUSL = "x86_64-unknown-linux-musl"
 
@@ -57,15 +57,7 @@ def distribution_archive() -> Path:
     given = os.environ.get("OXIDIZE_TEST_ARCHIVE")
     if given:
         return Path(given)
-    command = [
-        str(REPOSITORY / "pants"),
-        "--no-dynamic-ui",
-        "package",
-        "toolchains:python3.13-musl",
-    ]
-    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=3600)
-    assert result.returncode == 0, result.stderr
-    return REPOSITORY / "dist/toolchains/python3.13-musl.tar.zst"
+    return package_distribution("musl")
 
 
 def scratch_project(root: Path) -> Project:

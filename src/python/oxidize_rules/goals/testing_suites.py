@@ -23,10 +23,9 @@ from packaging.utils import canonicalize_name
 from pants.backend.python.subsystems.repos import PythonRepos
 
 from oxidize_rules.goals.testing_binaries import (
-    REPOSITORY,
     package_for_each_libc,
-    package_targets,
 )
+from oxidize_rules.goals.testing_pants import REPOSITORY
 from oxidize_rules.sandbox.unpack import unpack
 from oxidize_rules.sandbox.wheel_index import Places
 
@@ -88,13 +87,6 @@ class Result:
 def package_executables() -> Dict[str, Path]:
     """The executable with all the packages for each C library."""
     return package_for_each_libc(PROJECT.name)
-
-
-def package_distribution(libc: str) -> Path:
-    """The archive of the distribution that the executables are made of."""
-    name = f"python3.13-{libc}"
-    package_targets(f"toolchains:{name}")
-    return REPOSITORY / f"dist/toolchains/{name}.tar.zst"
 
 
 def locked() -> Dict[str, Tuple[str, List[str]]]:
