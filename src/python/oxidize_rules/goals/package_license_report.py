@@ -53,11 +53,6 @@ from oxidize_rules.util_rules.tools_pex import REPORTS, prepare_tool_process, sa
 INVENTORY_DIR = "inventory"
 POLICY_FILE = "policy.json"
 REPORTS_DIR = "reports"
-# What sandbox/license_report.py imports.
-PROGRAMS = (
-    *("cyclonedx", "license_expressions", "license_policy", "licenses", "notices", "options"),
-    *("report_html", "report_text", "spdx"),
-)
 
 
 @dataclass(frozen=True)
@@ -134,7 +129,6 @@ async def package_license_report(field_set: PackageLicenseReportFieldSet) -> Bui
             "license_report",
             *("--inventory", INVENTORY_DIR, "--policy", POLICY_FILE, "--output", REPORTS_DIR),
             *("--formats", *(field_set.formats.value or ())),
-            programs=PROGRAMS,
             environment=REPORTS,
             description=f"Write the licence reports {where}",
             input_digest=await merge_digests(MergeDigests([inventory, policy_file])),

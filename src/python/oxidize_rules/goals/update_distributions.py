@@ -141,7 +141,6 @@ async def compare_pins(request: ComparedPinsRequest) -> ComparedPins:
             f"--release={request.release}",
             *((f"--base-url={request.base_url}",) if request.base_url else ()),
             *((f"--python={request.python}",) if request.python else ()),
-            programs=("fetch", "release_list"),
             description=f"Read the checksums of the release {request.release}",
             input_digest=digest,
             output_files=(_RESULT,),

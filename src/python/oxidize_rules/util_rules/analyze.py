@@ -21,13 +21,6 @@ from oxidize_rules.compat import (
 from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 from oxidize_rules.util_rules.tools_pex import REPORTS, prepare_tool_process, sandbox_tool
 
-# Modules of `oxidize_rules.sandbox` that the program is made of.
-_PROGRAMS = (
-    *("analyze_file", "analyze_hardening", "analyze_identity", "analyze_image", "analyze_isa"),
-    *("analyze_needs", "analyze_requirements", "analyze_rules", "analyze_sbom", "analyze_size"),
-    *("elf_reader", "elf_section"),
-    *("analyze_strings", "analyze_text", "glibc_hosts", "secret_patterns", "x86_extensions"),
-)
 _FILES, _REPORTS = "__files.txt", "__reports.json"
 
 
@@ -62,7 +55,6 @@ async def analyze_files(request: AnalyzeRequest) -> Analyzed:
             "analyze",
             *("--files-from", _FILES),
             *("--output", _REPORTS),
-            programs=_PROGRAMS,
             input_digest=digest,
             output_files=(_REPORTS,),
             description=f"Analyze {request.what}",

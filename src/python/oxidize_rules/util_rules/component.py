@@ -46,11 +46,6 @@ from oxidize_rules.util_rules.host_program import HostProgramRequest, prepare_ho
 from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
 from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 
-# Modules of `oxidize_rules.sandbox` that make up the component program.
-_PROGRAM = (
-    *("component", "content", "elf_object", "elf_reader", "imports", "native_file"),
-    *("options", "tree", "wheel"),
-)
 _INPUT = "__input"
 PAYLOAD_OBJECT = "payload.o"
 MANIFEST = "manifest.json"
@@ -201,7 +196,6 @@ async def compile_component(request: ComponentRequest) -> Component:
         HostProgramRequest(
             request.distribution,
             "component",
-            _PROGRAM,
             (
                 *("--name", request.name),
                 *("--kind", request.kind),

@@ -41,7 +41,7 @@ class ToldFiles:
 
 @dataclass(frozen=True)
 class ComponentProgramRequest:
-    """`modules`: the program's own, whose name is `program`, and those that it imports.
+    """`program`: a module of `oxidize_rules.sandbox`.
 
     `doing` names the step, for errors and for the user ("check the imports").
     """
@@ -49,7 +49,6 @@ class ComponentProgramRequest:
     address: Address
     distribution: Address
     program: str
-    modules: Tuple[str, ...]
     told: ToldFiles
     files: Tuple[FileContent, ...]
     arguments: Tuple[str, ...]
@@ -79,7 +78,6 @@ async def run_component_program(request: ComponentProgramRequest) -> ComponentPr
         HostProgramRequest(
             request.distribution,
             request.program,
-            request.modules,
             (told.option, f"@{listed}", *request.arguments),
             request.description,
             input_digest=await merge_digests(MergeDigests([*told_by_each, files])),

@@ -41,11 +41,6 @@ from oxidize_rules.util_rules.host_program import HostProgramRequest, prepare_ho
 from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
 from oxidize_rules.util_rules.sandbox_program import OxidizeError, raise_on_failure
 
-# Modules of `oxidize_rules.sandbox` that make up the program.
-_PROGRAM = (
-    *("component", "content", "elf_object", "elf_reader", "native_file", "options", "prune"),
-    "tree",
-)
 _COMPILED = "__compiled"
 
 
@@ -71,7 +66,6 @@ async def prune_component(request: PruneRequest) -> Component:
         HostProgramRequest(
             request.distribution,
             "prune",
-            _PROGRAM,
             (
                 *("--payload", f"{_COMPILED}/{PAYLOAD_OBJECT}"),
                 *("--manifest", f"{_COMPILED}/{MANIFEST}"),

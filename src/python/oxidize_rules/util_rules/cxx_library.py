@@ -56,7 +56,6 @@ async def build_cxx_library(request: CxxLibraryRequest) -> CxxLibrary:
             f"--zig={ZIG}",
             f"--sysroot={SYSROOT_DIR}",
             f"--output={CXX_DIR}",
-            programs=("sysroot",),
             description=f"Build libc++ for {target}",
             immutable_input_digests=FrozenDict({ZIG_DIR: zig.digest, SYSROOT_DIR: sysroot.digest}),
             output_directories=(CXX_DIR,),

@@ -27,8 +27,6 @@ from oxidize_rules.util_rules.distribution import (
 )
 from oxidize_rules.util_rules.facts import Facts, FactsRequest, find_facts
 
-# Modules of `oxidize_rules.sandbox` that make up the program, beside its own.
-_PROGRAM = ("distribution_metadata", "facts", "known_libraries", "licenses", "vendored_code")
 _ROOT = "__distribution"
 # What is said of the distribution, and of its libraries by pkg-config's files.
 _METADATA = PathGlobs(["PYTHON.json", "build/lib/pkgconfig/*.pc"])
@@ -53,7 +51,6 @@ async def find_distribution_facts(request: DistributionFactsRequest) -> Facts:
     return await find_facts(
         FactsRequest(
             "distribution_facts",
-            _PROGRAM,
             _ROOT,
             (),
             FrozenDict({_ROOT: root}),

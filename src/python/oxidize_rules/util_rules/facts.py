@@ -63,13 +63,12 @@ class FactsRequest:
     """Runs `oxidize_rules.sandbox.<program>` with `subject` (what the facts are about, "" if that
     needs no name), the folder that it writes, `options`, and `--texts`.
 
-    `modules`: what it imports. `inputs`: digests by their folder.
+    `inputs`: digests by their folder.
 
     `where` is whom a failure concerns, `finding` what is found out ("what it consists of").
     """
 
     program: str
-    modules: Tuple[str, ...]
     subject: str
     options: Tuple[str, ...]
     inputs: FrozenDict[str, Digest]
@@ -87,7 +86,6 @@ async def find_facts(request: FactsRequest) -> Facts:
             _OUTPUT,
             *request.options,
             f"--texts={_OUR_TEXTS_DIR}",
-            programs=request.modules,
             environment=REPORTS,
             description=f"Find out {request.finding}",
             immutable_input_digests=FrozenDict(

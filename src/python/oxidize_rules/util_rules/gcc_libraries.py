@@ -184,7 +184,6 @@ async def take_gcc_library(library: GccLibrary, options: GccLibrariesSubsystem) 
             fetched.path,
             f"--member={library.member}",
             f"--output={library.soname}",
-            programs=("elf_reader",),
             description=f"Take {library.soname} out of {fetched.path}",
             input_digest=fetched.digest,
             output_files=(library.soname,),

@@ -27,15 +27,6 @@ from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool
 
 _INPUT, _OUTPUT = "input.json", "report"
-# What such programs share, of `oxidize_rules.sandbox`.
-_PROGRAM = (
-    "advisories",
-    "advisory_files",
-    "component_names",
-    "goal_report",
-    "text_table",
-    "version_order",
-)
 
 
 class ReportFormat(Enum):
@@ -97,7 +88,6 @@ async def write_goal_report(request: GoalReportRequest) -> GoalReport:
             _INPUT,
             _OUTPUT,
             *(f"--advisories={path}" for path in request.advisories.paths),
-            programs=_PROGRAM,
             description=request.description,
             input_digest=digest,
             output_directories=(_OUTPUT,),

@@ -26,13 +26,11 @@ _NOTHING: FrozenDict[str, Any] = FrozenDict()
 class HostProgramRequest:
     """Runs `oxidize_rules.sandbox.<program>` for a step of the distribution at that address.
 
-    `modules`: the program's own and those that it imports. `inputs`: immutable ones, each at the
-    folder of its name.
+    `inputs`: immutable ones, each at the folder of its name.
     """
 
     distribution: Address
     program: str
-    modules: Tuple[str, ...]
     arguments: Tuple[str, ...]
     description: str
     input_digest: Digest = EMPTY_DIGEST
@@ -45,7 +43,7 @@ class HostProgramRequest:
 @rule(level=LogLevel.DEBUG)
 async def prepare_host_process(request: HostProgramRequest) -> Process:
     program, python = await concurrently(
-        prepare_sandbox_program(SandboxProgramRequest(request.modules), **implicitly()),
+        prepare_sandbox_program(SandboxProgramRequest(request.program), **implicitly()),
         find_host_python(HostPythonRequest(request.distribution), **implicitly()),
     )
     inputs = {

@@ -156,7 +156,7 @@ def test_a_program_runs_under_it(runner: RuleRunner, name: str) -> None:
         f"{STDLIB}/os.py",
         f"{STDLIB}/os.pyc",
     )
-    request = HostProgramRequest(address, "image", ("image",), ("--some",), "Run a program")
+    request = HostProgramRequest(address, "image", ("--some",), "Run a program")
     process = runner.request(Process, [request])
     result = runner.request(ProcessResult, [process])
     assert result.stdout.decode().splitlines() == [

@@ -30,8 +30,6 @@ from oxidize_rules.util_rules.component_program import (
 )
 from oxidize_rules.util_rules.host_python import HostPythonRequest, find_host_python
 
-# Modules of `oxidize_rules.sandbox` that make up the image program.
-_PROGRAM = ("component", "elf_object", "image", "interpreter_config", "options", "settings", "tree")
 _SETTINGS = "settings.json"
 _BUILTIN = "builtin.txt"
 IMAGE_OBJECT = "image.o"
@@ -69,7 +67,6 @@ async def merge_image(request: ImageRequest) -> Image:
             address=request.address,
             distribution=request.distribution,
             program="image",
-            modules=_PROGRAM,
             told=ToldFiles(
                 "--manifest",
                 "manifests",

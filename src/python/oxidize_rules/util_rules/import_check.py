@@ -25,11 +25,6 @@ from oxidize_rules.util_rules.component_program import (
 from oxidize_rules.util_rules.content import Dropped
 from oxidize_rules.util_rules.inittab import LeftOutExtension
 
-# Modules of `oxidize_rules.sandbox` that make up the program.
-_PROGRAM = (
-    *("component", "content", "elf_object", "image", "import_check", "imports"),
-    *("interpreter_config", "options", "settings", "tree"),
-)
 _CONTENT, _REPORT = "content.json", "report.json"
 
 
@@ -72,7 +67,6 @@ async def check_imports(request: CheckImportsRequest) -> CheckedImports:
             address=request.address,
             distribution=request.distribution,
             program="import_check",
-            modules=_PROGRAM,
             told=ToldFiles(
                 "--imports",
                 "imports",

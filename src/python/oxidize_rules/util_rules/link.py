@@ -66,11 +66,6 @@ from oxidize_rules.util_rules.sysroot import SYSROOT_DIR, SysrootRequest, prepar
 from oxidize_rules.util_rules.system_libraries import made_from
 from oxidize_rules.util_rules.zig import ZIG, ZIG_DIR, ZigToolchainRequest, prepare_zig
 
-# Modules of `oxidize_rules.sandbox` that make up the link program.
-_PROGRAM = (
-    *("link", "cyclonedx", "debug_file", "elf_reader", "elf_section", "facts", "glibc_symbols"),
-    *("inventory", "link_map", "package_note", "part_reasons", "portability"),
-)
 # lld itself, and a table that serves error messages: a fresh daemon need not lay out all of zig.
 _ZIG_FILES = ("ziglang/zig", "ziglang/lib/libc/glibc/abilists")
 _DISTRIBUTION_DIR = "__distribution"
@@ -358,7 +353,6 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
         HostProgramRequest(
             address,
             "link",
-            _PROGRAM,
             (_REQUEST,),
             f"Link {request.where}",
             input_digest=inputs,

@@ -85,7 +85,6 @@ async def build_musl(request: MuslRequest, musl: MuslSubsystem) -> Musl:
             f"--target-triple={target}",
             "--jobs=2",
             f"--output={MUSL_DIR}",
-            programs=("musl_edits", "elf_reader"),
             description=f"Build musl {VERSION} for {target}",
             input_digest=source.digest,
             immutable_input_digests=FrozenDict({ZIG_DIR: zig.digest}),

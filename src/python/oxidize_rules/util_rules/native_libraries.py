@@ -55,8 +55,6 @@ from oxidize_rules.util_rules.system_libraries import (
     make_system_library,
 )
 
-# Modules of `oxidize_rules.sandbox` that make up the program.
-_PROGRAM = ("elf_reader", "native_file", "native_libraries", "options")
 _REPORT = "native-report.json"
 _EMPTY_REPORT = json.dumps(
     {
@@ -175,7 +173,6 @@ async def check_native_libraries(request: NativeLibrariesRequest) -> NativeLibra
             address=request.address,
             distribution=request.distribution,
             program="native_libraries",
-            modules=_PROGRAM,
             told=ToldFiles(
                 "--native",
                 "native",

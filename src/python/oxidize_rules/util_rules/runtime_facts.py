@@ -41,7 +41,6 @@ async def find_runtime_facts(request: RuntimeFactsRequest) -> Facts:
     return await find_facts(
         FactsRequest(
             "runtime_facts",
-            ("facts",),
             "",
             (*libc, f"--zig={ZIG_DIR}/ziglang", f"--zig-version={zig.version}"),
             FrozenDict(inputs),

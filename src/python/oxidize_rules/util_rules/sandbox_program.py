@@ -1,14 +1,15 @@
 """Sandbox programs: which files a process needs to run one, and how its failure is told.
 
-A program is a module of `oxidize_rules.sandbox`. Only the modules that it names travel into the
-sandbox, so that a change to one program reruns the steps of that program alone.
+A program is a module of `oxidize_rules.sandbox`. Only it and what it imports from there travel into
+the sandbox, so that a change to one program reruns the steps of that program alone.
 """
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from importlib.resources import read_binary
-from typing import Tuple
+from typing import Iterator, List, Set
 
 from pants.engine.fs import CreateDigest, Digest, FileContent
 from pants.engine.process import FallibleProcessResult
@@ -27,33 +28,61 @@ class OxidizeError(Exception):
 
 @dataclass(frozen=True)
 class SandboxProgramRequest:
-    """`modules`: names within `oxidize_rules.sandbox`, the program's own and what it imports."""
+    """`name`: a module within `oxidize_rules.sandbox`."""
 
-    modules: Tuple[str, ...]
+    name: str
 
 
 @dataclass(frozen=True)
 class SandboxProgram:
-    """`digest` holds `oxidize_rules/sandbox/<module>.py`, to be put at `PROGRAMS_DIR`."""
+    """`digest` holds `oxidize_rules/sandbox/<module>.py` of the program and of all that it imports,
+    to be put at `PROGRAMS_DIR`."""
 
     digest: Digest
 
 
+def imported_modules(source: bytes) -> Iterator[str]:
+    """The modules of `oxidize_rules.sandbox` that a module imports, in functions too; not those
+    that only type checkers see."""
+    todo: List[ast.AST] = [ast.parse(source)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            todo.extend(node.orelse)
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module == sandbox.__name__:
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            package, _, name = node.module.rpartition(".")
+            if package == sandbox.__name__:
+                yield name
+        todo.extend(ast.iter_child_nodes(node))
+
+
+def needed_modules(program: str) -> List[FileContent]:
+    """The program's module and all that it imports from the package, at any distance, by name."""
+    found: List[FileContent] = []
+    seen: Set[str] = set()
+    todo = [program]
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        source = read_binary(sandbox, f"{name}.py")
+        found.append(FileContent(f"oxidize_rules/sandbox/{name}.py", source))
+        todo.extend(imported_modules(source))
+    return sorted(found, key=lambda file: file.path)
+
+
 @rule
 async def prepare_sandbox_program(request: SandboxProgramRequest) -> SandboxProgram:
-    modules = sorted({"errors", *request.modules})
     digest = await create_digest(
         CreateDigest(
             [
                 FileContent("oxidize_rules/__init__.py", b""),
                 FileContent("oxidize_rules/sandbox/__init__.py", b""),
-                *(
-                    FileContent(
-                        f"oxidize_rules/sandbox/{module}.py",
-                        read_binary(sandbox, f"{module}.py"),
-                    )
-                    for module in modules
-                ),
+                *needed_modules(request.name),
             ]
         )
     )

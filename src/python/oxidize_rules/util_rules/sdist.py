@@ -233,7 +233,6 @@ async def run_backend(request: BackendRequest) -> BackendResult:
         HostProgramRequest(
             build.distribution,
             "build_wheel",
-            ("build_wheel", "hardening"),
             (_REQUEST,),
             what if request.hook == _BUILD else f"Ask what {sdist.package} needs",
             input_digest=digest,

@@ -62,8 +62,6 @@ ARCHIVES: Dict[str, SystemArchive] = {
         ),
     ),
 }
-# Modules of `oxidize_rules.sandbox` that make up the program.
-_PROGRAM = ("elf_reader", "options", "shared_library")
 _DISTRIBUTION_DIR = "__distribution"
 
 
@@ -138,7 +136,6 @@ async def make_system_library(request: SystemLibraryRequest) -> SystemLibrary:
         HostProgramRequest(
             request.distribution,
             "shared_library",
-            _PROGRAM,
             (
                 *("--archive", f"{_DISTRIBUTION_DIR}/{archive.path}"),
                 *("--cc", f"{SYSROOT_DIR}/bin/cc"),

@@ -108,14 +108,14 @@ class NetworkEnvironment:
 class ToolProcessRequest:
     """Runs `python -m <module>` under the interpreter of `environment`, with its packages.
 
-    `programs` names the modules of `oxidize_rules.sandbox` that it needs. `description` names the
-    target. With `network`, the process gets the user's proxies and certificates.
+    `program`: the name of the module within `oxidize_rules.sandbox`, if it is one. `description`
+    names the target. With `network`, the process gets the user's proxies and certificates.
     """
 
     module: str
     args: Tuple[str, ...]
     description: str
-    programs: Tuple[str, ...] = ()
+    program: Optional[str] = None
     input_digest: Optional[Digest] = None
     immutable_input_digests: FrozenDict[str, Digest] = NOTHING
     env: FrozenDict[str, str] = NOTHING
@@ -129,10 +129,7 @@ class ToolProcessRequest:
 
 def sandbox_tool(name: str, *args: str, **options: Any) -> ToolProcessRequest:
     """A request for a program of `oxidize_rules.sandbox`, with the other options as they are."""
-    programs: Iterable[str] = options.pop("programs", ())
-    return ToolProcessRequest(
-        f"oxidize_rules.sandbox.{name}", args, programs=(name, *programs), **options
-    )
+    return ToolProcessRequest(f"oxidize_rules.sandbox.{name}", args, program=name, **options)
 
 
 @rule(desc="Prepare the tools of oxidize_rules", level=LogLevel.DEBUG)
@@ -169,7 +166,12 @@ async def network_environment(request: NetworkEnvironmentRequest) -> NetworkEnvi
 @rule(level=LogLevel.DEBUG)
 async def prepare_tool_process(request: ToolProcessRequest) -> Process:
     tools = await prepare_tools_pex(ToolsPexRequest(request.environment), **implicitly())
-    program = await prepare_sandbox_program(SandboxProgramRequest(request.programs), **implicitly())
+    inputs = dict(request.immutable_input_digests)
+    if request.program is not None:
+        program = await prepare_sandbox_program(
+            SandboxProgramRequest(request.program), **implicitly()
+        )
+        inputs[PROGRAMS_DIR] = program.digest
     # A venv of Pex ignores PYTHONPATH, but not this variable.
     env: dict[str, str] = {
         "PEX_EXTRA_SYS_PATH": PROGRAMS_DIR,
@@ -195,7 +197,7 @@ async def prepare_tool_process(request: ToolProcessRequest) -> Process:
         ),
         **implicitly(),
     )
-    return with_inputs(process, {PROGRAMS_DIR: program.digest, **request.immutable_input_digests})
+    return with_inputs(process, inputs)
 
 
 def with_inputs(process: Process, inputs: Mapping[str, Digest]) -> Process:

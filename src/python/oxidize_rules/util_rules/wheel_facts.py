@@ -18,14 +18,6 @@ from oxidize_rules.util_rules import facts
 from oxidize_rules.util_rules.facts import Facts, FactsRequest, find_facts
 from oxidize_rules.util_rules.wheels import Sdist, Wheel
 
-# Modules of `oxidize_rules.sandbox` that make up the program, beside its own.
-_PROGRAM = (
-    *("bundled_libraries", "bundled_parts", "core_metadata", "facts", "known_libraries"),
-    *("known_packages", "license_expressions", "license_names", "license_statement"),
-    *("license_texts", "licenses", "linked_libraries", "part_ids", "part_license"),
-    *("standard_texts", "tree", "vendored_packages", "wheel", "wheel_components", "wheel_contents"),
-    *("wheel_libraries", "wheel_packages", "wheel_part", "wheel_sboms", "wheel_texts"),
-)
 _WHEEL = "__wheel"
 _SOURCE = "__source"
 
@@ -84,7 +76,6 @@ async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
     return await find_facts(
         FactsRequest(
             "wheel_facts",
-            _PROGRAM,
             f"{_WHEEL}/{request.wheel.filename}",
             (
                 f"--component={request.component}",

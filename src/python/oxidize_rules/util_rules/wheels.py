@@ -54,24 +54,6 @@ logger = logging.getLogger(__name__)
 _REQUEST = "request.json"
 _LOCK = "lock.json"
 _OUTPUT = "resolution.json"
-_PROGRAMS = (
-    "fetch",
-    "http_client",
-    "index_page",
-    "pex_lock",
-    "requirement",
-    "resolve_errors",
-    "resolve_provider",
-    "resolve_request",
-    "sdist_metadata",
-    "wheel_choice",
-    "wheel_finder",
-    "wheel_index",
-    "wheel_metadata",
-    "wheel_releases",
-    "wheel_tags",
-    "wheel_unfit",
-)
 
 
 @dataclass(frozen=True)
@@ -297,7 +279,6 @@ async def find_wheels(request: ResolutionRequest) -> Wheels:
             f"--request={_REQUEST}",
             f"--output={_OUTPUT}",
             *((f"--lock={_LOCK}",) if request.lock is not None else ()),
-            programs=_PROGRAMS,
             description=request.description,
             input_digest=await create_digest(CreateDigest(files)),
             output_files=(_OUTPUT,),

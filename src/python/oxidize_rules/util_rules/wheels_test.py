@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from pants.backend.python.util_rules.pex_requirements import ResolvePexConfig
@@ -10,10 +9,8 @@ from pants.engine.addresses import Address
 from pants.util.ordered_set import FrozenOrderedSet
 
 from oxidize_rules.binary_targets import BinaryResolveField
-from oxidize_rules.sandbox import wheel_resolve
 from oxidize_rules.sandbox.resolve_request import Pin, Request, parse_request
 from oxidize_rules.sandbox.wheel_choice import Rules, Target
-from oxidize_rules.util_rules import wheels
 from oxidize_rules.util_rules.wheels import (
     LockedVersion,
     WheelsRequest,
@@ -100,16 +97,3 @@ def test_the_request_is_the_same_however_it_is_put_together() -> None:
     )
     assert one == other
     assert json.loads(one)["native"] is True
-
-
-def test_the_program_gets_every_module_that_it_imports() -> None:
-    """Only named modules travel into the sandbox."""
-    folder = Path(wheel_resolve.__file__).parent
-    waiting, seen = ["wheel_resolve"], set()
-    while waiting:
-        module = waiting.pop()
-        seen.add(module)
-        source = (folder / f"{module}.py").read_text()
-        imported = re.findall(r"from oxidize_rules\.sandbox\.(\w+) import", source)
-        waiting.extend(name for name in imported if name not in seen)
-    assert seen - {"wheel_resolve", "errors"} == set(wheels._PROGRAMS)
