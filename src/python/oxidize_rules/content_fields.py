@@ -15,14 +15,14 @@ from pants.engine.target import (
 from pants.util.strutil import help_text
 
 from oxidize_rules.field_errors import invalid_field
-from oxidize_rules.sandbox.content import is_glob
+from oxidize_rules.sandbox.images.content import is_glob
 
 # By which rule extension modules are left out; util_rules/extension_filter.py has what they mean.
 EXTENSION_FILTERS = ("all", "minimal", "no-libraries", "no-copyleft")
 
 
 class _ModuleGlobsField(StringSequenceField):
-    """A list of module globs, as `sandbox/content.py` has them."""
+    """A list of module globs, as `sandbox/images/content.py` has them."""
 
     @classmethod
     def compute_value(

@@ -19,8 +19,8 @@ from pants.util.strutil import help_text
 
 from oxidize_rules.field_errors import BINARY, invalid_field
 from oxidize_rules.sandbox.errors import UserError
-from oxidize_rules.sandbox.interpreter_config import check_config
-from oxidize_rules.sandbox.settings import ALLOCATORS
+from oxidize_rules.sandbox.images.interpreter_config import check_config
+from oxidize_rules.sandbox.images.settings import ALLOCATORS
 
 # Values of `interpreter_config`: numbers (also for what is on or off), texts, lists of texts.
 ConfigValue = Union[int, str, Tuple[str, ...]]

@@ -23,12 +23,12 @@ from pants.util.strutil import help_text
 
 from oxidize_rules.compat import EnvironmentField
 from oxidize_rules.field_errors import invalid_field, nearest, one_of
-from oxidize_rules.sandbox.license_policy import GROUPS, is_pattern, override_fault
-from oxidize_rules.sandbox.licenses import BadExpression, parse
+from oxidize_rules.sandbox.parts.licenses import BadExpression, parse
+from oxidize_rules.sandbox.reports.license_policy import GROUPS, is_pattern, override_fault
 
 REPORT = "license_report"
 
-# The formats of reports; sandbox/license_report.py writes them.
+# The formats of reports; sandbox/reports/license_report.py writes them.
 REPORT_FORMATS = (
     "text",
     "html",
@@ -100,7 +100,7 @@ class ReportFormatsField(StringSequenceField):
 
 
 class _LicensePatternsField(StringSequenceField):
-    """Patterns of licences, as `sandbox/license_policy.py` has them."""
+    """Patterns of licences, as `sandbox/reports/license_policy.py` has them."""
 
     @classmethod
     def compute_value(

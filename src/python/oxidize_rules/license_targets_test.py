@@ -15,7 +15,7 @@ from oxidize_rules.license_targets import (
     OverridesField,
     ReportFormatsField,
 )
-from oxidize_rules.sandbox.license_report import FORMATS
+from oxidize_rules.sandbox.reports.license_report import FORMATS
 
 ADDRESS = Address("app", target_name="licenses")
 

@@ -29,10 +29,10 @@ from oxidize_rules.compat import (
     goal_rule,
     implicitly,
 )
-from oxidize_rules.sandbox.analyze_html import page
-from oxidize_rules.sandbox.analyze_requirements import LEVEL_NUMBERS, REQUIREMENTS
-from oxidize_rules.sandbox.analyze_rules import Rules, check
-from oxidize_rules.sandbox.analyze_text import as_text
+from oxidize_rules.sandbox.analysis.analyze_html import page
+from oxidize_rules.sandbox.analysis.analyze_requirements import LEVEL_NUMBERS, REQUIREMENTS
+from oxidize_rules.sandbox.analysis.analyze_rules import Rules, check
+from oxidize_rules.sandbox.analysis.analyze_text import as_text
 from oxidize_rules.sandbox.errors import UserError
 from oxidize_rules.util_rules.analyze import AnalyzeRequest, analyze_files
 

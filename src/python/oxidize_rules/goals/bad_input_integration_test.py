@@ -19,7 +19,7 @@ import pytest
 
 from oxidize_rules.goals.testing_repository import Project
 from oxidize_rules.goals.testing_scratch import MUSL, scratch_project
-from oxidize_rules.sandbox.testing_archives import archive
+from oxidize_rules.sandbox.distribution.testing_archives import archive
 
 # Synthetic: what is refused before its interpreter would run need not have one.
 ARCHIVE = archive()

@@ -12,8 +12,8 @@ import pytest
 
 from oxidize_rules.goals.testing_binaries import Packaged, Text, output, package
 from oxidize_rules.goals.testing_environments import tool
-from oxidize_rules.sandbox.debug_file import build_id_note, section_headers
 from oxidize_rules.sandbox.elf_reader import SHT_SYMTAB
+from oxidize_rules.sandbox.linking.debug_file import build_id_note, section_headers
 
 INTERPRETER = {"OXIDIZED_INTERPRETER": "1"}
 UNPACK = (

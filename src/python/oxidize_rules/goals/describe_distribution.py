@@ -53,7 +53,7 @@ from oxidize_rules.util_rules.inittab import excluded_by_default
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
 
 _NAME = "oxidize-distribution"
-_PROGRAM = "distribution_report"
+_PROGRAM = "reports.distribution_report"
 
 # Members are named as the values are written in an option.
 ExtensionFilter = Enum(  # type: ignore[misc]

@@ -12,7 +12,7 @@ import pytest
 
 from oxidize_rules.goals.testing_repository import Project
 from oxidize_rules.goals.testing_scratch import scratch_project
-from oxidize_rules.sandbox.testing_releases import (
+from oxidize_rules.sandbox.distribution.testing_releases import (
     ReleaseServer,
     content_of,
     release_server,

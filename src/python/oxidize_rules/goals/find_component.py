@@ -31,8 +31,8 @@ from oxidize_rules.compat import (
     implicitly,
     rule,
 )
-from oxidize_rules.sandbox.advisories import AFFECTED
-from oxidize_rules.sandbox.component_query import BadQuery, parse_query
+from oxidize_rules.sandbox.reports.advisories import AFFECTED
+from oxidize_rules.sandbox.reports.component_query import BadQuery, parse_query
 from oxidize_rules.util_rules.advisories import (
     Advisories,
     AdvisoriesRequest,
@@ -49,7 +49,7 @@ from oxidize_rules.util_rules.link import INVENTORY
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
 
 _NAME = "oxidize-contains"
-_PROGRAM = "component_query"
+_PROGRAM = "reports.component_query"
 
 
 class ContainsSubsystem(Reporting, Outputting, GoalSubsystem):

@@ -27,7 +27,7 @@ from oxidize_rules.goals.testing_binaries import LIBCS
 from oxidize_rules.goals.testing_pants import REPOSITORY, package_targets
 from oxidize_rules.goals.testing_repository import Project
 from oxidize_rules.goals.testing_scratch import distribution_archive, scratch_project
-from oxidize_rules.sandbox.license_report import FORMATS
+from oxidize_rules.sandbox.reports.license_report import FORMATS
 from oxidize_rules.sandbox.testing_browser import browser
 
 FILES = (
@@ -124,7 +124,7 @@ def test_the_same_bytes_in_another_place(
     (tmp_path / "policy.json").write_text(json.dumps(policy))
     subprocess.run(
         [
-            *(sys.executable, "-m", "oxidize_rules.sandbox.license_report"),
+            *(sys.executable, "-m", "oxidize_rules.sandbox.reports.license_report"),
             *("--inventory", "in", "--policy", "policy.json", "--output", "out"),
             *("--formats", *FORMATS),
         ],

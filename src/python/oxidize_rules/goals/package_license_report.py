@@ -70,7 +70,8 @@ class PackageLicenseReportFieldSet(PackageFieldSet):
 
 
 def policy(fields: PackageLicenseReportFieldSet, binary: str) -> Dict[str, Any]:
-    """What sandbox/license_report.py takes as the policy on the executable of that address."""
+    """What sandbox/reports/license_report.py takes as the policy on the executable of that
+    address."""
     allow, deny = list(fields.allow.value or ()), list(fields.deny.value or ())
     fail = fields.fail_on_unknown.value
     return {
@@ -126,7 +127,7 @@ async def package_license_report(field_set: PackageLicenseReportFieldSet) -> Bui
     )
     process = await prepare_tool_process(
         sandbox_tool(
-            "license_report",
+            "reports.license_report",
             *("--inventory", INVENTORY_DIR, "--policy", POLICY_FILE, "--output", REPORTS_DIR),
             *("--formats", *(field_set.formats.value or ())),
             environment=REPORTS,

@@ -26,8 +26,8 @@ from oxidize_rules.goals.testing_binaries import (
     package_for_each_libc,
 )
 from oxidize_rules.goals.testing_pants import REPOSITORY
-from oxidize_rules.sandbox.unpack import unpack
-from oxidize_rules.sandbox.wheel_index import Places
+from oxidize_rules.sandbox.distribution.unpack import unpack
+from oxidize_rules.sandbox.wheels.wheel_index import Places
 
 LOCK = REPOSITORY / "3rdparty/python/package_tests.lock"
 PROJECT = REPOSITORY / "testprojects/package_tests"

@@ -115,7 +115,7 @@ class UpdateDistributionsGoal(Goal):
 
 @dataclass(frozen=True)
 class ComparedPinsRequest:
-    """`pins`: JSON, as `sandbox/release_pins.py` reads it."""
+    """`pins`: JSON, as `sandbox/distribution/release_pins.py` reads it."""
 
     pins: str
     release: str
@@ -125,7 +125,7 @@ class ComparedPinsRequest:
 
 @dataclass(frozen=True)
 class ComparedPins:
-    """`content`: JSON, as `sandbox/release_pins.py` writes it."""
+    """`content`: JSON, as `sandbox/distribution/release_pins.py` writes it."""
 
     content: str
 
@@ -135,7 +135,7 @@ async def compare_pins(request: ComparedPinsRequest) -> ComparedPins:
     digest = await create_digest(CreateDigest([FileContent(_PINS, request.pins.encode())]))
     process = await prepare_tool_process(
         sandbox_tool(
-            "release_pins",
+            "distribution.release_pins",
             _PINS,
             _RESULT,
             f"--release={request.release}",
@@ -198,7 +198,7 @@ def check_options(release: str, base_url: Optional[str], python: Optional[str]) 
 
 
 def edit_of(fields: DistributionArchiveFieldSet, row: Mapping[str, Any]) -> PinEdit:
-    """What is to be written for a row of `sandbox/release_pins.py`."""
+    """What is to be written for a row of `sandbox/distribution/release_pins.py`."""
     assert fields.url.value is not None
     assert fields.sha256.value is not None
     old, new = row["old"], row["new"]

@@ -2,7 +2,7 @@
 
 `testing_harness.c` is linked twice by the real lld: with the runtime and an image, and alone. Both
 open the same small libraries, the one from inside itself, the other from a folder on disk, and
-must tell the same. zig comes as in `sandbox/link_integration_test.py`.
+must tell the same. zig comes as in `sandbox/linking/link_integration_test.py`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import pytest
 
 from oxidize_rules import runtime, sandbox
 from oxidize_rules.goals.testing_confinement import UNSUPPORTED, confined
-from oxidize_rules.sandbox.link_integration_test import Sandbox, zig_program
-from oxidize_rules.sandbox.sysroot import parse_target, write_sysroot
+from oxidize_rules.sandbox.linking.link_integration_test import Sandbox, zig_program
+from oxidize_rules.sandbox.toolchain.sysroot import parse_target, write_sysroot
 from oxidize_rules.util_rules.runtime import COMPILE_ARGUMENTS, taken_over
 
 RUNTIME = Path(runtime.__file__).parent
@@ -173,7 +173,7 @@ class Workshop:
         toolchain.mkdir()
         (toolchain / "zig").symlink_to(zig.parents[1])
         target = parse_target("x86_64-unknown-linux-gnu", "2.17")
-        wrapper = Path(sandbox.__file__).parent / "cc.sh"
+        wrapper = Path(sandbox.__file__).parent / "toolchain/cc.sh"
         write_sysroot(str(zig), target, None, wrapper, toolchain / "gnu", folder / "scratch")
         self.box = Sandbox(folder / "box", toolchain, "gnu")
         self.folder = self.box.folder
@@ -209,7 +209,7 @@ class Workshop:
     def component(self, root: str) -> list[str]:
         """Objects and manifest of what is in that folder of the disk."""
         self.program(
-            "component",
+            "images.component",
             *("--name", f"folder:{root}", "--root", root, "--input", str(self.disk / root)),
             *("--kind", "tree", "--optimization", "0", "--sources", "yes", "--machine", "x86_64"),
             *("--output", f"{root}.o", "--manifest", f"{root}.json"),
@@ -231,7 +231,7 @@ class Workshop:
             '["python.version","3.13"]]'
         )
         self.program(
-            "image",
+            "images.image",
             *("--manifest", *(manifest for _, manifest in parts), "--settings", "settings.json"),
             *("--machine", "x86_64", "--output", "index.o"),
         )

@@ -1,6 +1,6 @@
 /* The image: one read-only tree of files inside the executable, and a table of the modules in it.
  *
- * `sandbox/image.py` writes this structure into an ET_REL object as the symbol `oxidize_image`;
+ * `sandbox/images/image.py` writes this structure into an ET_REL object as the symbol `oxidize_image`;
  * the runtime reads it in place. Nothing is parsed, allocated or relocated at start:
  *
  *   - all tables stand in one section, and every `*_at` is a byte offset from its first byte;

@@ -1,6 +1,6 @@
 /* On musl, in an executable that is its own loader: how the loader reads libraries of the image.
  *
- * musl's dynlink.c calls these in place of open(), read(), mmap(), ... (sandbox/musl_edits.py). A
+ * musl's dynlink.c calls these in place of open(), read(), mmap(), ... (sandbox/toolchain/musl_edits.py). A
  * library is mapped straight from the executable's file: its pages are shared and read when they
  * are used. Where the executable cannot be opened again (no /proc, not readable), a memfd holds a
  * copy; where the kernel has none either, anonymous memory does.

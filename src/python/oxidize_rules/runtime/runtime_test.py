@@ -92,7 +92,7 @@ def make_image(folder: Path, *, compress: bool) -> List[str]:
         path.write_bytes(content)
     payload, manifest, image = (str(folder / n) for n in ("p.o", "m.json", "image.o"))
     sandbox(
-        "component",
+        "images.component",
         "--name",
         "folder:app",
         "--root",
@@ -126,7 +126,7 @@ def make_image(folder: Path, *, compress: bool) -> List[str]:
         )
     )
     sandbox(
-        "image",
+        "images.image",
         "--manifest",
         manifest,
         "--settings",

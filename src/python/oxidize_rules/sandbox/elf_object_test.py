@@ -9,7 +9,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from oxidize_rules.sandbox.elf_object import Section, page_size, write_object
-from oxidize_rules.sandbox.image_reader import ObjectReader
+from oxidize_rules.sandbox.images.image_reader import ObjectReader
 
 
 def test_sections_symbols_and_relocations_are_as_pyelftools_reads_them(tmp_path: Path) -> None:

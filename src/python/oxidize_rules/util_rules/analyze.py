@@ -1,4 +1,4 @@
-"""Analyses ELF files in a cached process: see `sandbox/analyze.py`."""
+"""Analyses ELF files in a cached process: see `sandbox/analysis/analyze.py`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def analyze_files(request: AnalyzeRequest) -> Analyzed:
     digest = await merge_digests(MergeDigests([request.digest, written]))
     process = await prepare_tool_process(
         sandbox_tool(
-            "analyze",
+            "analysis.analyze",
             *("--files-from", _FILES),
             *("--output", _REPORTS),
             input_digest=digest,

@@ -12,8 +12,8 @@ from oxidize_rules.executable_fields import BinaryDistributionField
 from oxidize_rules.field_errors import invalid_field
 from oxidize_rules.interpreter_fields import ConfigValue
 from oxidize_rules.sandbox.errors import UserError
-from oxidize_rules.sandbox.interpreter_config import check_version
-from oxidize_rules.sandbox.settings import config_settings
+from oxidize_rules.sandbox.images.interpreter_config import check_version
+from oxidize_rules.sandbox.images.settings import config_settings
 from oxidize_rules.util_rules.component import APP_DIR, site_packages_dir, stdlib_dir
 from oxidize_rules.util_rules.distribution import PythonDistribution
 
@@ -99,7 +99,7 @@ def binary_settings(
     *,
     has_app: bool,
 ) -> Tuple[Tuple[str, str], ...]:
-    """The image's settings, as `sandbox/settings.py` knows them.
+    """The image's settings, as `sandbox/images/settings.py` knows them.
 
     Raises InvalidFieldException where two fields contradict each other.
     """

@@ -37,7 +37,7 @@ from oxidize_rules.compat import (
     merge_digests,
     rule,
 )
-from oxidize_rules.sandbox.content import left_out
+from oxidize_rules.sandbox.images.content import left_out
 from oxidize_rules.util_rules.distribution import (
     PythonDistributionRequest,
     load_python_distribution,
@@ -195,7 +195,7 @@ async def compile_component(request: ComponentRequest) -> Component:
     process = await prepare_host_process(
         HostProgramRequest(
             request.distribution,
-            "component",
+            "images.component",
             (
                 *("--name", request.name),
                 *("--kind", request.kind),

@@ -25,8 +25,8 @@ from oxidize_rules.compat import (
     rule,
 )
 from oxidize_rules.content_fields import ExcludeField, IncludeStdlibField
-from oxidize_rules.sandbox import content
-from oxidize_rules.sandbox.interpreter_config import close_names
+from oxidize_rules.sandbox.images import content
+from oxidize_rules.sandbox.images.interpreter_config import close_names
 from oxidize_rules.util_rules.component import (
     MANIFEST,
     NATIVE_FILE,
@@ -65,7 +65,7 @@ async def prune_component(request: PruneRequest) -> Component:
     process = await prepare_host_process(
         HostProgramRequest(
             request.distribution,
-            "prune",
+            "images.prune",
             (
                 *("--payload", f"{_COMPILED}/{PAYLOAD_OBJECT}"),
                 *("--manifest", f"{_COMPILED}/{MANIFEST}"),

@@ -7,7 +7,7 @@ from typing import Any, Mapping, Optional, Tuple
 import pytest
 from pants.engine.addresses import Address
 
-from oxidize_rules.sandbox.content import left_out
+from oxidize_rules.sandbox.images.content import left_out
 from oxidize_rules.util_rules.content import ContentRequest, Listing, check_globs, keeps
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
 

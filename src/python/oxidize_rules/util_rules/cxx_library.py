@@ -1,4 +1,4 @@
-"""The C++ standard library for what is built from source (sandbox/cxx_library.py)."""
+"""The C++ standard library for what is built from source (sandbox/toolchain/cxx_library.py)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def build_cxx_library(request: CxxLibraryRequest) -> CxxLibrary:
     target = request.sysroot.target_triple
     process = await prepare_tool_process(
         sandbox_tool(
-            "cxx_library",
+            "toolchain.cxx_library",
             f"--zig={ZIG}",
             f"--sysroot={SYSROOT_DIR}",
             f"--output={CXX_DIR}",

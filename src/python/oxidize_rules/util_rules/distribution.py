@@ -304,7 +304,7 @@ async def unpack_archive(request: UnpackedArchiveRequest) -> UnpackedArchive:
     fields = archive.fields
     process = await prepare_tool_process(
         sandbox_tool(
-            "unpack",
+            "distribution.unpack",
             archive.path,
             _TREE,
             *((f"--sha256={fields.sha256.value}",) if fields.sha256.value else ()),
@@ -328,7 +328,7 @@ class DistributionMetadataRequest:
 
 @dataclass(frozen=True)
 class DistributionMetadata:
-    """`content`: JSON, as `sandbox/distribution_metadata.py` writes it."""
+    """`content`: JSON, as `sandbox/distribution/distribution_metadata.py` writes it."""
 
     content: str
 
@@ -343,7 +343,7 @@ async def read_metadata(request: DistributionMetadataRequest) -> DistributionMet
     triple = fields.target_triple.value
     process = await prepare_tool_process(
         sandbox_tool(
-            "distribution_metadata",
+            "distribution.distribution_metadata",
             _METADATA,
             _MEMBERS,
             _RESULT,

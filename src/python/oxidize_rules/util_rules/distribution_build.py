@@ -1,7 +1,7 @@
 """Builds a Python distribution from source and writes it as an archive.
 
 CPython's recipe runs in one process, as the libraries' recipes do; a second process writes the
-archive (`sandbox/distribution_archive.py`).
+archive (`sandbox/distribution/distribution_archive.py`).
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ async def build_distribution(request: BuiltDistributionRequest) -> BuiltDistribu
     inputs = await merge_digests(MergeDigests([tree, deps]))
     process = await prepare_tool_process(
         sandbox_tool(
-            "distribution_archive",
+            "distribution.distribution_archive",
             "--build=out",
             "--libraries=deps",
             f"--target-triple={triple}",

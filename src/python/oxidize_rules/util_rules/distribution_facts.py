@@ -50,7 +50,7 @@ async def find_distribution_facts(request: DistributionFactsRequest) -> Facts:
     )
     return await find_facts(
         FactsRequest(
-            "distribution_facts",
+            "parts.distribution_facts",
             _ROOT,
             (),
             FrozenDict({_ROOT: root}),

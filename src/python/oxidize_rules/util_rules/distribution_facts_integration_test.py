@@ -10,9 +10,9 @@ from pants.engine.addresses import Address
 from pants.engine.fs import Digest, DigestContents
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from oxidize_rules.sandbox import testing_archives as archives
-from oxidize_rules.sandbox.licenses import is_copyleft
-from oxidize_rules.sandbox.testing_archives import python_json, static_link, variant
+from oxidize_rules.sandbox.distribution import testing_archives as archives
+from oxidize_rules.sandbox.distribution.testing_archives import python_json, static_link, variant
+from oxidize_rules.sandbox.parts.licenses import is_copyleft
 from oxidize_rules.util_rules import distribution_facts
 from oxidize_rules.util_rules.distribution_facts import DistributionFactsRequest
 from oxidize_rules.util_rules.facts import Facts

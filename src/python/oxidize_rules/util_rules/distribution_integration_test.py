@@ -1,5 +1,6 @@
 """Distributions through the real rules: fetched from a server of the test's own, or out of the
-repository, unpacked, read and packaged. The archives are synthetic (`sandbox/testing_archives.py`).
+repository, unpacked, read and packaged. The archives are synthetic
+(`sandbox/distribution/testing_archives.py`).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 from oxidize_rules.distribution_targets import PythonDistributionArchiveTarget
 from oxidize_rules.goals import package_distribution
 from oxidize_rules.goals.package_distribution import PackageDistributionFieldSet
-from oxidize_rules.sandbox import testing_archives as archives
-from oxidize_rules.sandbox.testing_archives import GNU, MUSL, STDLIB, python_json
+from oxidize_rules.sandbox.distribution import testing_archives as archives
+from oxidize_rules.sandbox.distribution.testing_archives import GNU, MUSL, STDLIB, python_json
 from oxidize_rules.util_rules.distribution import (
     DistributionArchiveFieldSet,
     InferArchiveSourceRequest,

@@ -27,8 +27,8 @@ from oxidize_rules.distribution_targets import (
     ArchiveUrlField,
     PythonDistributionArchiveTarget,
 )
-from oxidize_rules.sandbox.distribution_metadata import normalize
-from oxidize_rules.sandbox.testing_archives import STDLIB, named_files, python_json
+from oxidize_rules.sandbox.distribution.distribution_metadata import normalize
+from oxidize_rules.sandbox.distribution.testing_archives import STDLIB, named_files, python_json
 from oxidize_rules.util_rules.distribution import (
     check_object_format,
     download_name,

@@ -21,7 +21,7 @@ from oxidize_rules.compat import (
 )
 from oxidize_rules.executable_fields import MUSL_X86_64, BinaryDistributionField, TargetTripleField
 from oxidize_rules.field_errors import invalid_field
-from oxidize_rules.sandbox import content
+from oxidize_rules.sandbox.images import content
 from oxidize_rules.subsystem import OxidizeSubsystem
 from oxidize_rules.target_type_rules import ResolveEntryPointRequest, resolve_entry_point
 from oxidize_rules.util_rules import content as content_rules

@@ -29,8 +29,9 @@ def summarize(
 ) -> Tuple[str, ...]:
     """What the executable is and has inside, in lines for a person.
 
-    `report` is that of `sandbox/image.py`, `native` that of `sandbox/native_libraries.py` and what
-    of its `host` is `carried` inside, `size` the executable's in bytes.
+    `report` is that of `sandbox/images/image.py`, `native` that of
+    `sandbox/images/native_libraries.py` and what of its `host` is `carried` inside, `size` the
+    executable's in bytes.
     """
     floor = binary_glibc_floor(fields, distribution)
     kinds = ", ".join(

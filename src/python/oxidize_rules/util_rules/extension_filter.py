@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Optional
 
 from oxidize_rules.content_fields import EXTENSION_FILTERS
-from oxidize_rules.sandbox.known_libraries import known_library
-from oxidize_rules.sandbox.licenses import is_copyleft
+from oxidize_rules.sandbox.parts.known_libraries import known_library
+from oxidize_rules.sandbox.parts.licenses import is_copyleft
 from oxidize_rules.util_rules.distribution import Extension
 
 ALL, MINIMAL, NO_LIBRARIES, NO_COPYLEFT = EXTENSION_FILTERS

@@ -29,7 +29,7 @@ _OUTPUT = "facts"
 
 @dataclass(frozen=True)
 class Facts:
-    """`digest` holds `facts.json` and `texts/`, as sandbox/facts.py describes them."""
+    """`digest` holds `facts.json` and `texts/`, as sandbox/parts/facts.py describes them."""
 
     digest: Digest
 

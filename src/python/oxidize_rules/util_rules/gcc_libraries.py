@@ -180,7 +180,7 @@ async def take_gcc_library(library: GccLibrary, options: GccLibrariesSubsystem) 
     )
     process = await prepare_tool_process(
         sandbox_tool(
-            "debian_package",
+            "toolchain.debian_package",
             fetched.path,
             f"--member={library.member}",
             f"--output={library.soname}",

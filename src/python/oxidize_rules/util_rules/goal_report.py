@@ -21,7 +21,7 @@ from oxidize_rules.compat import (
     merge_digests,
     rule,
 )
-from oxidize_rules.sandbox.goal_report import JSON_FILE, TEXT_FILE
+from oxidize_rules.sandbox.reports.goal_report import JSON_FILE, TEXT_FILE
 from oxidize_rules.util_rules.advisories import Advisories
 from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 from oxidize_rules.util_rules.tools_pex import prepare_tool_process, sandbox_tool

@@ -17,7 +17,7 @@ from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.process import Process, ProcessResult
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from oxidize_rules.sandbox.testing_archives import STDLIB, archive, python_json
+from oxidize_rules.sandbox.distribution.testing_archives import STDLIB, archive, python_json
 from oxidize_rules.util_rules import host_program, host_python
 from oxidize_rules.util_rules.host_program import HostProgramRequest
 from oxidize_rules.util_rules.host_python import (
@@ -156,10 +156,10 @@ def test_a_program_runs_under_it(runner: RuleRunner, name: str) -> None:
         f"{STDLIB}/os.py",
         f"{STDLIB}/os.pyc",
     )
-    request = HostProgramRequest(address, "image", ("--some",), "Run a program")
+    request = HostProgramRequest(address, "images.image", ("--some",), "Run a program")
     process = runner.request(Process, [request])
     result = runner.request(ProcessResult, [process])
     assert result.stdout.decode().splitlines() == [
-        "__python/install/bin/python3.13 -s -S -m oxidize_rules.sandbox.image --some",
+        "__python/install/bin/python3.13 -s -S -m oxidize_rules.sandbox.images.image --some",
         "__programs 0",
     ]

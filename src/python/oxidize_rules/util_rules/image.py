@@ -66,7 +66,7 @@ async def merge_image(request: ImageRequest) -> Image:
         ComponentProgramRequest(
             address=request.address,
             distribution=request.distribution,
-            program="image",
+            program="images.image",
             told=ToldFiles(
                 "--manifest",
                 "manifests",

@@ -66,7 +66,7 @@ async def check_imports(request: CheckImportsRequest) -> CheckedImports:
         ComponentProgramRequest(
             address=request.address,
             distribution=request.distribution,
-            program="import_check",
+            program="images.import_check",
             told=ToldFiles(
                 "--imports",
                 "imports",

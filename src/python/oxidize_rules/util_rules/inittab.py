@@ -20,7 +20,7 @@ from oxidize_rules.compat import (
     rule,
 )
 from oxidize_rules.sandbox.errors import UserError
-from oxidize_rules.sandbox.inittab import inittab_source
+from oxidize_rules.sandbox.linking.inittab import inittab_source
 from oxidize_rules.util_rules import extension_filter
 from oxidize_rules.util_rules.distribution import (
     Extension,

@@ -31,8 +31,8 @@ from oxidize_rules.compat import (
     merge_digests,
     rule,
 )
-from oxidize_rules.sandbox.facts import FACTS_FILE, TEXTS_DIR, named_texts
-from oxidize_rules.sandbox.portability import PYTHON_API
+from oxidize_rules.sandbox.linking.portability import PYTHON_API
+from oxidize_rules.sandbox.parts.facts import FACTS_FILE, TEXTS_DIR, named_texts
 from oxidize_rules.util_rules import extension_filter
 from oxidize_rules.util_rules.component import NATIVE_FILE
 from oxidize_rules.util_rules.distribution import (
@@ -130,7 +130,7 @@ class LinkRequest:
 class LinkedExecutable:
     """`digest` holds the executable at `path` alone. `inventory` holds `inventory.json`, what is in
     it, and `texts/` with the texts that it names (docs/licensing.md). `report` holds the findings
-    and figures of sandbox/portability.py at `report_path`; `link_map` holds lld's map at
+    and figures of sandbox/linking/portability.py at `report_path`; `link_map` holds lld's map at
     `link_map_path`; `debug` holds the file of symbols at `<path>.debug`."""
 
     digest: Digest
@@ -162,7 +162,7 @@ def link_program_request(
     runtime: RuntimeObjects,
     inventory: Optional[Mapping[str, Any]] = None,
 ) -> dict[str, Any]:
-    """The input of sandbox/link.py (see there), as paths of the link's sandbox."""
+    """The input of sandbox/linking/link.py (see there), as paths of the link's sandbox."""
 
     def owned(files: Tuple[OwnedFile, ...], folder: str = "") -> list[list[str]]:
         return [[f"{folder}{file.name}", file.owner] for file in files]
@@ -205,7 +205,8 @@ def link_program_request(
 def inventory_request(
     request: LinkRequest, distribution: PythonDistribution, extensions: Tuple[str, ...], facts: int
 ) -> dict[str, Any]:
-    """The input of sandbox/inventory.py (see there). `facts`: how many files of facts there are."""
+    """The input of sandbox/linking/inventory.py (see there). `facts`: how many files of facts there
+    are."""
     by_name = {extension.name: extension for extension in distribution.extensions}
     return {
         "output": INVENTORY,
@@ -352,7 +353,7 @@ async def link_executable(request: LinkRequest) -> LinkedExecutable:
     process = await prepare_host_process(
         HostProgramRequest(
             address,
-            "link",
+            "linking.link",
             (_REQUEST,),
             f"Link {request.where}",
             input_digest=inputs,

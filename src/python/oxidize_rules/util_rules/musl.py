@@ -1,4 +1,5 @@
-"""musl, built from its source with a loader that executables can contain (sandbox/musl.py)."""
+"""musl, built from its source with a loader that executables can contain
+(sandbox/toolchain/musl.py)."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from oxidize_rules.util_rules.zig import ZIG, ZIG_DIR, ZigToolchainRequest, prep
 MUSL_DIR = "__musl"
 
 WHERE = "[oxidize-musl]"
-# Pinned here, not in an option: the edits of sandbox/musl_edits.py are made for this file.
+# Pinned here, not in an option: sandbox/toolchain/musl_edits.py is made for this file.
 VERSION = "1.2.5"
 SHA256 = "a9a118bbe84d8764da0ea0d28b3ab3fae8477fc7e4085d90102b8596fc7c75e4"
 SIZE = 1080786  # Bytes.
@@ -57,7 +58,7 @@ class MuslRequest:
 
 @dataclass(frozen=True)
 class Musl:
-    """For `MUSL_DIR`: lib/ and licenses/, as sandbox/musl.py describes them."""
+    """For `MUSL_DIR`: lib/ and licenses/, as sandbox/toolchain/musl.py describes them."""
 
     digest: Digest
 
@@ -79,7 +80,7 @@ async def build_musl(request: MuslRequest, musl: MuslSubsystem) -> Musl:
     target = request.target_triple
     process = await prepare_tool_process(
         sandbox_tool(
-            "musl",
+            "toolchain.musl",
             f"--zig={ZIG}",
             f"--source={source.path}",
             f"--target-triple={target}",

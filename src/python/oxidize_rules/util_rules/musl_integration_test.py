@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from oxidize_rules import sandbox
-from oxidize_rules.sandbox import portability
+from oxidize_rules.sandbox.linking import portability
 from oxidize_rules.util_rules.sysroot import Sysroot
 from oxidize_rules.util_rules.sysroot_integration_test import TARGETS, new_runner
 from oxidize_rules.util_rules.zig import ZigToolchain, ZigToolchainRequest
@@ -151,7 +151,7 @@ class Workshop:
         }
         (self.folder / "request.json").write_text(json.dumps(request))
         self.run(
-            *(sys.executable, "-s", "-m", "oxidize_rules.sandbox.link", "request.json"),
+            *(sys.executable, "-s", "-m", "oxidize_rules.sandbox.linking.link", "request.json"),
             PYTHONPATH=SOURCES,
         )
 

@@ -92,7 +92,7 @@ class NativeLibrariesRequest:
 @dataclass(frozen=True)
 class NativeLibraries:
     """`added` are components with libraries that the others need. `report`: see
-    sandbox/native_libraries.py."""
+    sandbox/images/native_libraries.py."""
 
     added: Tuple[Component, ...]
     report: str
@@ -172,7 +172,7 @@ async def check_native_libraries(request: NativeLibrariesRequest) -> NativeLibra
         ComponentProgramRequest(
             address=request.address,
             distribution=request.distribution,
-            program="native_libraries",
+            program="images.native_libraries",
             told=ToldFiles(
                 "--native",
                 "native",

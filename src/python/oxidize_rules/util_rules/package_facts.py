@@ -9,7 +9,7 @@ from pants.engine.addresses import Address
 from pants.util.logging import LogLevel
 
 from oxidize_rules.compat import collect_rules, concurrently, implicitly, rule
-from oxidize_rules.sandbox.linked_libraries import LIBCXX
+from oxidize_rules.sandbox.parts.linked_libraries import LIBCXX
 from oxidize_rules.util_rules.component import Component
 from oxidize_rules.util_rules.cxx_library import CxxVersionRequest, find_cxx_version
 from oxidize_rules.util_rules.distribution import (

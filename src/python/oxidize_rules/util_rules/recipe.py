@@ -39,7 +39,7 @@ from oxidize_rules.compat import (
     rule,
 )
 from oxidize_rules.native_targets import RecipeField, SourceAddressField
-from oxidize_rules.sandbox.hardening import HARDENING
+from oxidize_rules.sandbox.toolchain.hardening import HARDENING
 from oxidize_rules.util_rules.sandbox_program import raise_on_failure
 from oxidize_rules.util_rules.source_archive import SourceArchiveRequest, fetch_source_archive
 from oxidize_rules.util_rules.sysroot import SYSROOT_DIR, SysrootRequest, prepare_sysroot

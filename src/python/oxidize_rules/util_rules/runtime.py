@@ -24,7 +24,7 @@ from oxidize_rules.compat import (
     implicitly,
     rule,
 )
-from oxidize_rules.sandbox.hardening import STACK_CHECKS
+from oxidize_rules.sandbox.toolchain.hardening import STACK_CHECKS
 from oxidize_rules.util_rules.distribution import (
     PythonDistributionRequest,
     load_python_distribution,

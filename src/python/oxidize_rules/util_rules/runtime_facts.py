@@ -1,4 +1,4 @@
-"""The facts of what every executable contains beside Python (sandbox/runtime_facts.py)."""
+"""The facts of what every executable contains beside Python (sandbox/parts/runtime_facts.py)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def find_runtime_facts(request: RuntimeFactsRequest) -> Facts:
         ]
     return await find_facts(
         FactsRequest(
-            "runtime_facts",
+            "parts.runtime_facts",
             "",
             (*libc, f"--zig={ZIG_DIR}/ziglang", f"--zig-version={zig.version}"),
             FrozenDict(inputs),

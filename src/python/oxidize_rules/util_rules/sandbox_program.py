@@ -1,15 +1,16 @@
 """Sandbox programs: which files a process needs to run one, and how its failure is told.
 
-A program is a module of `oxidize_rules.sandbox`. Only it and what it imports from there travel into
-the sandbox, so that a change to one program reruns the steps of that program alone.
+A program is a module below `oxidize_rules.sandbox`. Only it and what it imports from there travel
+into the sandbox, so that a change to one program reruns the steps of that program alone.
 """
 
 from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from importlib.resources import read_binary
-from typing import Iterator, List, Set
+from importlib.resources import files
+from operator import attrgetter
+from typing import Dict, Iterator, List
 
 from pants.engine.fs import CreateDigest, Digest, FileContent
 from pants.engine.process import FallibleProcessResult
@@ -20,6 +21,8 @@ from oxidize_rules.sandbox.errors import EXIT_USER_ERROR
 
 # Where programs stand in a sandbox: an immutable input of this name, and PYTHONPATH.
 PROGRAMS_DIR = "__programs"
+_PACKAGE = f"{sandbox.__name__}."
+_FOLDER = files(sandbox)
 
 
 class OxidizeError(Exception):
@@ -28,64 +31,59 @@ class OxidizeError(Exception):
 
 @dataclass(frozen=True)
 class SandboxProgramRequest:
-    """`name`: a module within `oxidize_rules.sandbox`."""
+    """`name`: a module, without `oxidize_rules.sandbox`, as `wheels.wheel_resolve`."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class SandboxProgram:
-    """`digest` holds `oxidize_rules/sandbox/<module>.py` of the program and of all that it imports,
-    to be put at `PROGRAMS_DIR`."""
+    """`digest` holds the files of the program and of all that it imports below `oxidize_rules`, to
+    be put at `PROGRAMS_DIR`."""
 
     digest: Digest
 
 
 def imported_modules(source: bytes) -> Iterator[str]:
-    """The modules of `oxidize_rules.sandbox` that a module imports, in functions too; not those
-    that only type checkers see."""
+    """The modules below `oxidize_rules.sandbox` that a module imports, in functions too; not those
+    that only type checkers see. A name of a package that is imported may be no module."""
     todo: List[ast.AST] = [ast.parse(source)]
     while todo:
         node = todo.pop()
         if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
             todo.extend(node.orelse)
             continue
-        if isinstance(node, ast.ImportFrom) and node.module == sandbox.__name__:
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            package, _, name = node.module.rpartition(".")
-            if package == sandbox.__name__:
-                yield name
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(_PACKAGE):
+            name = f"{node.module}."[len(_PACKAGE) :]
+            yield from (f"{name}{alias.name}" for alias in node.names)
+            if name:
+                yield name.rstrip(".")
         todo.extend(ast.iter_child_nodes(node))
 
 
 def needed_modules(program: str) -> List[FileContent]:
-    """The program's module and all that it imports from the package, at any distance, by name."""
-    found: List[FileContent] = []
-    seen: Set[str] = set()
+    """The program's module and all that it imports below `oxidize_rules.sandbox`, at any distance,
+    with the packages that they are in. Sorted by path."""
+    found: Dict[str, bytes] = {}
     todo = [program]
     while todo:
         name = todo.pop()
-        if name in seen:
+        path = f"{name.replace('.', '/')}.py"
+        if path in found or not _FOLDER.joinpath(path).is_file():
             continue
-        seen.add(name)
-        source = read_binary(sandbox, f"{name}.py")
-        found.append(FileContent(f"oxidize_rules/sandbox/{name}.py", source))
-        todo.extend(imported_modules(source))
-    return sorted(found, key=lambda file: file.path)
+        found[path] = _FOLDER.joinpath(path).read_bytes()
+        todo.extend(imported_modules(found[path]))
+    # What packages say of themselves is for people.
+    packages = {"oxidize_rules", "oxidize_rules/sandbox"}
+    packages.update(f"oxidize_rules/sandbox/{path.rpartition('/')[0]}" for path in found)
+    inits = [FileContent(f"{folder.rstrip('/')}/__init__.py", b"") for folder in packages]
+    files = [FileContent(f"oxidize_rules/sandbox/{path}", found[path]) for path in found]
+    return sorted({file.path: file for file in (*inits, *files)}.values(), key=attrgetter("path"))
 
 
 @rule
 async def prepare_sandbox_program(request: SandboxProgramRequest) -> SandboxProgram:
-    digest = await create_digest(
-        CreateDigest(
-            [
-                FileContent("oxidize_rules/__init__.py", b""),
-                FileContent("oxidize_rules/sandbox/__init__.py", b""),
-                *needed_modules(request.name),
-            ]
-        )
-    )
+    digest = await create_digest(CreateDigest(needed_modules(request.name)))
     return SandboxProgram(digest)
 
 

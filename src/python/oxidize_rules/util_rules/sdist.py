@@ -118,7 +118,7 @@ class BuildSystemRequest:
 async def read_build_system(request: BuildSystemRequest) -> BuildSystem:
     process = await prepare_tool_process(
         sandbox_tool(
-            "sdist_metadata",
+            "wheels.sdist_metadata",
             request.filename,
             description=f"Read how {request.filename} is built",
             input_digest=request.digest,
@@ -157,7 +157,7 @@ def tool_requirements(requires: Iterable[str], pinned: Iterable[str]) -> Tuple[s
 def _tools_request(
     requirements: Tuple[str, ...], python_version: str, machine: str, indexes: Any
 ) -> bytes:
-    """The input of sandbox/wheel_resolve.py for a build environment."""
+    """The input of sandbox/wheels/wheel_resolve.py for a build environment."""
     values = {
         "requirements": requirements,
         "python_version": python_version,
@@ -177,7 +177,8 @@ def _tools_request(
 
 @dataclass(frozen=True)
 class BackendRequest:
-    """One run of a package's build backend (sandbox/build_wheel.py), with `tools` installed."""
+    """One run of a package's build backend (sandbox/wheels/build_wheel.py), with `tools`
+    installed."""
 
     build: BuildWheelRequest
     system: BuildSystem
@@ -232,7 +233,7 @@ async def run_backend(request: BackendRequest) -> BackendResult:
     process = await prepare_host_process(
         HostProgramRequest(
             build.distribution,
-            "build_wheel",
+            "wheels.build_wheel",
             (_REQUEST,),
             what if request.hook == _BUILD else f"Ask what {sdist.package} needs",
             input_digest=digest,

@@ -21,7 +21,7 @@ from oxidize_rules.compat import (
     remove_prefix,
     rule,
 )
-from oxidize_rules.sandbox import content
+from oxidize_rules.sandbox.images import content
 from oxidize_rules.util_rules.component import STDLIB_EXTRA, Component, stdlib_dir
 from oxidize_rules.util_rules.distribution import (
     PythonDistributionRequest,

@@ -1,7 +1,7 @@
 """The sysroot of a target: its C library, the start objects, and the compiler's wrappers.
 
-This step is the one place that knows where the C library comes from (see `sandbox/sysroot.py`).
-Every later compilation and link takes the sysroot as an input.
+This step is the one place that knows where the C library comes from (see
+`sandbox/toolchain/sysroot.py`). Every later compilation and link takes the sysroot as an input.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pants.engine.fs import CreateDigest, Digest, FileContent, RemovePrefix
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from oxidize_rules import sandbox
 from oxidize_rules.compat import (
     collect_rules,
     create_digest,
@@ -23,6 +22,7 @@ from oxidize_rules.compat import (
     remove_prefix,
     rule,
 )
+from oxidize_rules.sandbox import toolchain
 from oxidize_rules.util_rules import musl
 from oxidize_rules.util_rules.musl import MUSL_DIR, MuslRequest, build_musl
 from oxidize_rules.util_rules.sandbox_program import raise_on_failure
@@ -54,7 +54,7 @@ class Sysroot:
 async def prepare_sysroot(request: SysrootRequest) -> Sysroot:
     zig = await prepare_zig(ZigToolchainRequest(), **implicitly())
     wrapper = await create_digest(
-        CreateDigest([FileContent("cc.sh", read_binary(sandbox, "cc.sh"))])
+        CreateDigest([FileContent("cc.sh", read_binary(toolchain, "cc.sh"))])
     )
     target = request.target_triple
     inputs = {ZIG_DIR: zig.digest}
@@ -65,7 +65,7 @@ async def prepare_sysroot(request: SysrootRequest) -> Sysroot:
     libc = f"glibc {request.glibc_floor}" if request.glibc_floor else "libc"
     process = await prepare_tool_process(
         sandbox_tool(
-            "sysroot",
+            "toolchain.sysroot",
             f"--zig={ZIG}",
             f"--target-triple={target}",
             *floor,

@@ -135,7 +135,7 @@ async def make_system_library(request: SystemLibraryRequest) -> SystemLibrary:
     process = await prepare_host_process(
         HostProgramRequest(
             request.distribution,
-            "shared_library",
+            "images.shared_library",
             (
                 *("--archive", f"{_DISTRIBUTION_DIR}/{archive.path}"),
                 *("--cc", f"{SYSROOT_DIR}/bin/cc"),

@@ -1,4 +1,5 @@
-"""For tests: distributions through the real rules, with `sandbox/testing_archives.py`'s archives.
+"""For tests: distributions through the real rules, with
+`sandbox/distribution/testing_archives.py`'s archives.
 
 `PANTS_PEX_CLI_URL_TEMPLATE` names the pex, as `build-support/test` sets it.
 """

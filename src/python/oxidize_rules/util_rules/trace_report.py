@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Collection, Dict, Iterable, List, Mapping, Sequence, Set, Tuple
 
-from oxidize_rules.sandbox.content import STDLIB_START, is_glob, module_matcher, parents, place
+from oxidize_rules.sandbox.images.content import (
+    STDLIB_START,
+    is_glob,
+    module_matcher,
+    parents,
+    place,
+)
 
 START_WHOLE = "encodings"  # stays with all that is in it
 
@@ -41,7 +47,7 @@ class Filters:
 def find_filters(
     trace: Trace, components: Sequence[Mapping[str, Any]], droppable_extensions: Iterable[str]
 ) -> Filters:
-    """`components`: their imports.json (see `sandbox/import_check.py`)."""
+    """`components`: their imports.json (see `sandbox/images/import_check.py`)."""
     used = set(trace.modules)
     opened = {place(path) for path in trace.files if not path.endswith((".py", ".pyc"))}
     include: List[str] = []

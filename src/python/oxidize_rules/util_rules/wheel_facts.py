@@ -1,4 +1,5 @@
-"""The facts of a wheel, which all executables share that contain it (sandbox/wheel_facts.py)."""
+"""The facts of a wheel, which all executables share that contain it
+(sandbox/parts/wheel_facts.py)."""
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ async def find_wheel_facts(request: WheelFactsRequest) -> Facts:
     minor = ".".join(request.python_version.split(".")[:2])
     return await find_facts(
         FactsRequest(
-            "wheel_facts",
+            "parts.wheel_facts",
             f"{_WHEEL}/{request.wheel.filename}",
             (
                 f"--component={request.component}",

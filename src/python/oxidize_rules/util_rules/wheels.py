@@ -1,7 +1,8 @@
 """The third-party wheels and source archives of a binary, from the team's lock file and indexes.
 
-One process finds which files the target takes (`sandbox/wheel_resolve.py`), then each is a download
-of its own, pinned by hash, which all binaries share. Nothing is built and no package's code is run.
+One process finds which files the target takes (`sandbox/wheels/wheel_resolve.py`), then each is a
+download of its own, pinned by hash, which all binaries share. Nothing is built and no package's
+code is run.
 """
 
 from __future__ import annotations
@@ -228,7 +229,7 @@ def resolution_request(
     pins: Optional[Mapping[str, Tuple[LockedVersion, ...]]],
     config: ResolvePexConfig,
 ) -> bytes:
-    """The input of `sandbox/wheel_resolve.py`."""
+    """The input of `sandbox/wheels/wheel_resolve.py`."""
     mappings = (mapping.split("|") for mapping in config.path_mappings)
     values: Dict[str, Any] = {
         "requirements": sorted(requirements),
@@ -257,7 +258,8 @@ def resolution_request(
 
 @dataclass(frozen=True)
 class ResolutionRequest:
-    """`content` is the input of `sandbox/wheel_resolve.py`; `lock` pex's lock file, if it is that.
+    """`content` is the input of `sandbox/wheels/wheel_resolve.py`; `lock` pex's lock file, if it is
+    that.
 
     `where` is the target that the wheels are for; `description` what is done, for the user.
     """
@@ -275,7 +277,7 @@ async def find_wheels(request: ResolutionRequest) -> Wheels:
         files.append(FileContent(_LOCK, request.lock))
     process = await prepare_tool_process(
         sandbox_tool(
-            "wheel_resolve",
+            "wheels.wheel_resolve",
             f"--request={_REQUEST}",
             f"--output={_OUTPUT}",
             *((f"--lock={_LOCK}",) if request.lock is not None else ()),

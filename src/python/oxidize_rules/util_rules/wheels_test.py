@@ -9,8 +9,8 @@ from pants.engine.addresses import Address
 from pants.util.ordered_set import FrozenOrderedSet
 
 from oxidize_rules.binary_targets import BinaryResolveField
-from oxidize_rules.sandbox.resolve_request import Pin, Request, parse_request
-from oxidize_rules.sandbox.wheel_choice import Rules, Target
+from oxidize_rules.sandbox.wheels.resolve_request import Pin, Request, parse_request
+from oxidize_rules.sandbox.wheels.wheel_choice import Rules, Target
 from oxidize_rules.util_rules.wheels import (
     LockedVersion,
     WheelsRequest,

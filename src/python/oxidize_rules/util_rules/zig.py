@@ -228,7 +228,7 @@ async def prepare_zig(
     wheel = await fetch_zig_wheel(ZigWheelRequest(known), **implicitly())
     process = await prepare_tool_process(
         sandbox_tool(
-            "zig_wheel",
+            "toolchain.zig_wheel",
             f"--wheel={wheel.path}",
             "--output=ziglang",
             description=f"Unpack zig {known.version}",

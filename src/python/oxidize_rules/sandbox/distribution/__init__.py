@@ -1,0 +1,1 @@
+"""Archives of Python distributions: unpacked, read, written, and found in releases."""

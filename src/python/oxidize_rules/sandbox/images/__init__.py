@@ -1,0 +1,1 @@
+"""What goes into an executable: components, filters, native libraries, checks, and the image."""

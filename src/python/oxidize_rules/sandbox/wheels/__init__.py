@@ -1,0 +1,1 @@
+"""Third-party packages: from a lock file to the wheels that fit a target, built where none does."""
