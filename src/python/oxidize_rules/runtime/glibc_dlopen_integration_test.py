@@ -21,9 +21,9 @@ import pytest
 
 from oxidize_rules import runtime, sandbox
 from oxidize_rules.goals.testing_confinement import UNSUPPORTED, confined
-from oxidize_rules.sandbox.linking.link_integration_test import Sandbox, zig_program
-from oxidize_rules.sandbox.toolchain.sysroot import parse_target, write_sysroot
+from oxidize_rules.sandbox.linking.link_integration_test import Sandbox
 from oxidize_rules.util_rules.runtime import COMPILE_ARGUMENTS, taken_over
+from oxidize_rules.util_rules.testing_toolchain import write_toolchain
 
 RUNTIME = Path(runtime.__file__).parent
 SOURCES = str(Path(sandbox.__file__).parents[2])
@@ -168,13 +168,7 @@ class Workshop:
     """Builds the libraries and both programs."""
 
     def __init__(self, folder: Path) -> None:
-        zig = zig_program(folder / "zig-wheel")
-        toolchain = folder / "toolchain"
-        toolchain.mkdir()
-        (toolchain / "zig").symlink_to(zig.parents[1])
-        target = parse_target("x86_64-unknown-linux-gnu", "2.17")
-        wrapper = Path(sandbox.__file__).parent / "toolchain/cc.sh"
-        write_sysroot(str(zig), target, None, wrapper, toolchain / "gnu", folder / "scratch")
+        toolchain = write_toolchain(folder / "toolchain")
         self.box = Sandbox(folder / "box", toolchain, "gnu")
         self.folder = self.box.folder
         self.disk = folder / "disk"

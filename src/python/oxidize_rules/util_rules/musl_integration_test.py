@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 from oxidize_rules import sandbox
 from oxidize_rules.sandbox.linking import portability
 from oxidize_rules.util_rules.sysroot import Sysroot
-from oxidize_rules.util_rules.sysroot_integration_test import TARGETS, new_runner
+from oxidize_rules.util_rules.testing_toolchain import TARGETS, new_runner, write_digest
 from oxidize_rules.util_rules.zig import ZigToolchain, ZigToolchainRequest
 
 SOURCES = str(Path(sandbox.__file__).parents[2])
@@ -159,13 +158,12 @@ class Workshop:
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     folder = tmp_path_factory.mktemp("musl")
-    runner = new_runner(folder / "pants")
+    runner = new_runner()
     for name, digest in (
         ("__zig", runner.request(ZigToolchain, [ZigToolchainRequest()]).digest),
         ("__sysroot", runner.request(Sysroot, [TARGETS["musl"]]).digest),
     ):
-        runner.write_digest(digest, path_prefix=name)
-        shutil.move(f"{runner.build_root}/{name}", folder / name)
+        write_digest(runner, digest, folder / name)
     (folder / "wrap.txt").write_text("getppid\n")
     workshop = Workshop(folder)
     workshop.compile("hooks", HOOKS, "-c")

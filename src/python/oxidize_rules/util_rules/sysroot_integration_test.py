@@ -1,14 +1,7 @@
-"""The real zig: sysroots for both C libraries, and the compiler that stands in them.
-
-The `ziglang` wheel comes from the configured index. `PANTS_PEX_CLI_URL_TEMPLATE` names the pex, as
-`build-support/test` sets it.
-"""
+"""The real zig: sysroots for both C libraries, and the compiler that stands in them."""
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -17,19 +10,13 @@ from typing import Any, Optional, Tuple
 import pytest
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
-from pants.backend.python.util_rules import pex
-from pants.engine.fs import Digest, Snapshot
-from pants.testutil.rule_runner import QueryRule, RuleRunner
+from pants.engine.fs import Snapshot
+from pants.testutil.rule_runner import RuleRunner
 
-from oxidize_rules.util_rules import fetch, sandbox_program, sysroot, tools_pex, zig
-from oxidize_rules.util_rules.sysroot import Sysroot, SysrootRequest
+from oxidize_rules.util_rules.sysroot import Sysroot
+from oxidize_rules.util_rules.testing_toolchain import TARGETS, new_runner, write_digest
 from oxidize_rules.util_rules.zig import ZigToolchain, ZigToolchainRequest
 
-REPOSITORY = Path(__file__).resolve().parents[4]
-TARGETS = {
-    "musl": SysrootRequest("x86_64-unknown-linux-musl", None),
-    "gnu": SysrootRequest("x86_64-unknown-linux-gnu", "2.17"),
-}
 HELLO = """\
 #include <assert.h>
 #include <math.h>
@@ -49,36 +36,9 @@ int main(int argc, char **argv) {
 """
 
 
-def new_runner(folder: Path) -> RuleRunner:
-    """A runner whose store and caches stand in `folder`."""
-    runner = RuleRunner(
-        rules=[
-            *pex.rules(),
-            *fetch.rules(),
-            *sandbox_program.rules(),  # type: ignore[no-untyped-call]
-            *sysroot.rules(),
-            *tools_pex.rules(),
-            *zig.rules(),
-            QueryRule(Sysroot, [SysrootRequest]),
-            QueryRule(ZigToolchain, [ZigToolchainRequest]),
-            QueryRule(Snapshot, [Digest]),
-        ],
-        bootstrap_args=[f"--local-store-dir={folder}/store", f"--named-caches-dir={folder}/named"],
-    )
-    known = re.findall(r'"(v[\d.]+\|linux_x86_64\|.*)"', (REPOSITORY / "pants.toml").read_text())
-    runner.set_options(
-        [
-            f"--pex-cli-version={known[0].split('|')[0]}",
-            f"--pex-cli-known-versions={known}",
-        ],
-        env_inherit=set(os.environ),
-    )
-    return runner
-
-
 @pytest.fixture(scope="module")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> RuleRunner:
-    return new_runner(tmp_path_factory.mktemp("one"))
+def runner() -> RuleRunner:
+    return new_runner()
 
 
 @pytest.fixture(scope="module", params=list(TARGETS))
@@ -90,8 +50,7 @@ def sandbox(
     toolchain = runner.request(ZigToolchain, [ZigToolchainRequest()])
     root = runner.request(Sysroot, [TARGETS[request.param]])
     for name, digest in (("__zig", toolchain.digest), ("__sysroot", root.digest)):
-        runner.write_digest(digest, path_prefix=name)
-        shutil.move(f"{runner.build_root}/{name}", folder / name)
+        write_digest(runner, digest, folder / name)
     (folder / "hello.c").write_text(HELLO)
     return request.param, folder
 

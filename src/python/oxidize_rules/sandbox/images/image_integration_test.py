@@ -15,7 +15,7 @@ import pytest
 
 from oxidize_rules import runtime, sandbox
 from oxidize_rules.sandbox.images.image_reader import ImageReader, ObjectReader
-from oxidize_rules.sandbox.linking.link_integration_test import zig_program
+from oxidize_rules.util_rules.testing_toolchain import write_toolchain
 
 SOURCES = str(Path(sandbox.__file__).parents[2])
 RUNTIME = Path(runtime.__file__).parent
@@ -113,16 +113,16 @@ def checksum(content: bytes) -> int:
 
 
 def test_the_runtime_finds_everything(folder: Path) -> None:
-    zig = zig_program(folder / "zig")
+    toolchain = write_toolchain(folder / "toolchain")
+    for name, place in (("__zig", "zig"), ("__sysroot", "musl")):
+        (folder / name).symlink_to(toolchain / place)
     (folder / "main.c").write_text(MAIN)
     subprocess.run(
         [
-            *(str(zig), "cc", "-target", "x86_64-linux-musl", "-pie"),
-            *("-O1", "-Wall", "-Werror", "-I", str(RUNTIME), "-o", "reader"),
+            *("__sysroot/bin/cc", "-O1", "-Wall", "-Werror", "-I", str(RUNTIME), "-o", "reader"),
             *("main.c", str(RUNTIME / "image.c"), "image.o", "stdlib.o", "app.o"),
         ],
         cwd=folder,
-        env={"HOME": str(folder), "PATH": os.environ["PATH"]},
         check=True,
     )
     read = read_image(folder)

@@ -1,15 +1,12 @@
 """Links small C programs with the real lld, for both C libraries.
 
-zig and the sysroots come through the rules, as in a build (see
-`util_rules/sysroot_integration_test.py` for what that needs).
+zig and the sysroots come through the rules, as in a build (see `util_rules/testing_toolchain.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import subprocess
 import sys
 import zlib
@@ -21,9 +18,7 @@ import pytest
 from oxidize_rules import sandbox
 from oxidize_rules.sandbox.elf_section import SBOM_SECTION, read_section
 from oxidize_rules.sandbox.parts.facts import new_part
-from oxidize_rules.util_rules.sysroot import Sysroot
-from oxidize_rules.util_rules.sysroot_integration_test import TARGETS, new_runner
-from oxidize_rules.util_rules.zig import ZigToolchain, ZigToolchainRequest
+from oxidize_rules.util_rules.testing_toolchain import write_toolchain
 
 SOURCES = str(Path(sandbox.__file__).parents[2])
 MAIN = """
@@ -36,30 +31,10 @@ int main(void) { printf("%d\\n", Py_Answer() + *where); return 0; }
 ANSWER = "int hidden_helper(void) { return 42; } int Py_Answer(void) { return hidden_helper(); }\n"
 
 
-def zig_program(folder: Path) -> Path:
-    """zig, from `OXIDIZE_TEST_ZIG` (the path of the program in an unpacked wheel) if it is set."""
-    if "OXIDIZE_TEST_ZIG" in os.environ:
-        return Path(os.environ["OXIDIZE_TEST_ZIG"])
-    runner = new_runner(folder / "pants")
-    toolchain = runner.request(ZigToolchain, [ZigToolchainRequest()])
-    runner.write_digest(toolchain.digest, path_prefix="zig")
-    shutil.move(f"{runner.build_root}/zig", folder / "unpacked")
-    return folder / "unpacked" / "ziglang" / "zig"
-
-
 @pytest.fixture(scope="module")
 def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `zig` (the tree that holds `ziglang/`) and a sysroot for each C library."""
-    folder = tmp_path_factory.mktemp("toolchain")
-    runner = new_runner(folder / "pants")
-    zig = runner.request(ZigToolchain, [ZigToolchainRequest()])
-    runner.write_digest(zig.digest, path_prefix="zig")
-    shutil.move(f"{runner.build_root}/zig", folder / "zig")
-    for name, request in TARGETS.items():
-        sysroot = runner.request(Sysroot, [request])
-        runner.write_digest(sysroot.digest, path_prefix=name)
-        shutil.move(f"{runner.build_root}/{name}", folder / name)
-    return folder
+    return write_toolchain(tmp_path_factory.mktemp("toolchain"))
 
 
 class Sandbox:
