@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from importlib.resources import files
-from operator import attrgetter
+from pathlib import Path, PurePosixPath
 from typing import Dict, Iterator, List
 
 from pants.engine.fs import CreateDigest, Digest, FileContent
@@ -22,7 +21,7 @@ from oxidize_rules.sandbox.errors import EXIT_USER_ERROR
 # Where programs stand in a sandbox: an immutable input of this name, and PYTHONPATH.
 PROGRAMS_DIR = "__programs"
 _PACKAGE = f"{sandbox.__name__}."
-_FOLDER = files(sandbox)
+_FOLDER = Path(sandbox.__file__ or "").parent
 
 
 class OxidizeError(Exception):
@@ -73,12 +72,13 @@ def needed_modules(program: str) -> List[FileContent]:
             continue
         found[path] = _FOLDER.joinpath(path).read_bytes()
         todo.extend(imported_modules(found[path]))
+    if not found:
+        raise ValueError(f"there is no sandbox program {program!r}")
+    files = {PurePosixPath("oxidize_rules/sandbox", path): found[path] for path in found}
     # What packages say of themselves is for people.
-    packages = {"oxidize_rules", "oxidize_rules/sandbox"}
-    packages.update(f"oxidize_rules/sandbox/{path.rpartition('/')[0]}" for path in found)
-    inits = [FileContent(f"{folder.rstrip('/')}/__init__.py", b"") for folder in packages]
-    files = [FileContent(f"oxidize_rules/sandbox/{path}", found[path]) for path in found]
-    return sorted({file.path: file for file in (*inits, *files)}.values(), key=attrgetter("path"))
+    packages = {folder for path in files for folder in path.parents if folder.name}
+    files.update({folder / "__init__.py": b"" for folder in packages})
+    return [FileContent(str(path), files[path]) for path in sorted(files)]
 
 
 @rule

@@ -94,6 +94,11 @@ def test_imports_in_functions_come_along(program: str) -> None:
             assert module in there or not file.is_file()
 
 
+def test_a_program_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match="no sandbox program 'wheels.nothing'"):
+        needed_modules("wheels.nothing")
+
+
 def test_what_a_change_reruns_is_little() -> None:
     """The wide programs do not bring the narrow ones along."""
     assert modules("distribution.unpack") == {"distribution.unpack", "errors"}
