@@ -95,7 +95,7 @@ def test_imports_in_functions_come_along(program: str) -> None:
 
 
 def test_a_program_that_is_not_there() -> None:
-    with pytest.raises(ValueError, match="no sandbox program 'wheels.nothing'"):
+    with pytest.raises(ValueError, match=r"no sandbox program 'wheels\.nothing'"):
         needed_modules("wheels.nothing")
 
 
