@@ -7,9 +7,10 @@ into the sandbox, so that a change to one program reruns the steps of that progr
 from __future__ import annotations
 
 import ast
+import functools
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, Tuple
 
 from pants.engine.fs import CreateDigest, Digest, FileContent
 from pants.engine.process import FallibleProcessResult
@@ -57,7 +58,15 @@ def imported_modules(source: bytes) -> Iterator[str]:
             yield from (f"{name}{alias.name}" for alias in node.names)
             if name:
                 yield name.rstrip(".")
-        todo.extend(ast.iter_child_nodes(node))
+        # An expression has no statements in it.
+        todo.extend(one for one in ast.iter_child_nodes(node) if not isinstance(one, ast.expr))
+
+
+@functools.cache
+def _read_module(path: Path) -> Tuple[bytes, Tuple[str, ...]]:
+    """A file's content, and what it imports: programs have most of their modules in common."""
+    source = path.read_bytes()
+    return source, tuple(imported_modules(source))
 
 
 def needed_modules(program: str) -> List[FileContent]:
@@ -70,8 +79,8 @@ def needed_modules(program: str) -> List[FileContent]:
         path = f"{name.replace('.', '/')}.py"
         if path in found or not _FOLDER.joinpath(path).is_file():
             continue
-        found[path] = _FOLDER.joinpath(path).read_bytes()
-        todo.extend(imported_modules(found[path]))
+        found[path], imported = _read_module(_FOLDER / path)
+        todo.extend(imported)
     if not found:
         raise ValueError(f"there is no sandbox program {program!r}")
     files = {PurePosixPath("oxidize_rules/sandbox", path): found[path] for path in found}
