@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import List
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 # Seconds: long enough for both distributions to be built from source on a slow machine.
@@ -45,9 +44,18 @@ def package_distribution(libc: str) -> Path:
     return DIST / f"toolchains/python3.13-{libc}.tar.zst"
 
 
+def end_daemon(daemons: Path, root: Path) -> None:
+    """Ends the daemon of the build root `root`, if one runs; `daemons` is its
+    `--pants-subprocessdir`. Its process id may be another process's by now."""
+    for pid_file in daemons.glob("*/pantsd/pid"):
+        pid = int(pid_file.read_text())
+        command = Path(f"/proc/{pid}/cmdline")
+        if command.exists() and str(root).encode() in command.read_bytes():
+            os.kill(pid, signal.SIGTERM)
+
+
 def end_worker() -> None:
     """Ends the daemon of this worker, if it is one: nobody would use it again."""
-    pids: List[Path] = list(_DAEMON.glob("*/pantsd/pid")) if _WORKER else []
-    for pid in pids:
+    if _WORKER:
         with contextlib.suppress(OSError, ValueError):
-            os.kill(int(pid.read_text()), signal.SIGTERM)
+            end_daemon(_DAEMON, REPOSITORY)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import List, Mapping, Set
 
-from oxidize_rules.goals.testing_pants import REPOSITORY
+from oxidize_rules.goals.testing_pants import REPOSITORY, end_daemon
 
 # Pants' own log of what it did, one file for each run.
 _WORKUNITS = ".workunits"
@@ -86,13 +86,7 @@ class Project:
         return {str(file.relative_to(dist)) for file in dist.rglob("*") if file.is_file()}
 
     def close(self) -> None:
-        pid_file = next(self.root.glob(".pids/*/pantsd/pid"), None)
-        if pid_file is None:
-            return
-        pid = int(pid_file.read_text())
-        command = Path(f"/proc/{pid}/cmdline")
-        if command.exists() and str(self.root).encode() in command.read_bytes():
-            os.kill(pid, 15)
+        end_daemon(self.root / ".pids", self.root)
 
 
 def take_pants(project: Project) -> None:
