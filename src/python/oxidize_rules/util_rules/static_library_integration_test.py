@@ -31,8 +31,8 @@ from oxidize_rules.util_rules import (
     zig,
 )
 from oxidize_rules.util_rules.static_library import StaticLibraries, StaticLibrariesRequest
+from oxidize_rules.util_rules.testing_pex import pinned_pex
 
-REPOSITORY = Path(__file__).resolve().parents[4]
 TRIPLE = "x86_64-unknown-linux-gnu"
 FLOOR = "2.17"
 # Each run leaves another `stamp`, so that one that was not repeated can be told.
@@ -97,12 +97,8 @@ def runner(tmp_path: Path) -> RuleRunner:
         ],
         target_types=native_targets.target_types(),
     )
-    known = re.findall(r'"(v[\d.]+\|linux_x86_64\|.*)"', (REPOSITORY / "pants.toml").read_text())
     runner.set_options(
-        [
-            f"--pex-cli-version={known[0].split('|')[0]}",
-            f"--pex-cli-known-versions={known}",
-        ],
+        pinned_pex(),
         env_inherit=set(os.environ),
     )
     below = write_archive(tmp_path, "below", "int below(void) { return 1; }\n")

@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path
 from typing import Any, Sequence
 
 from pants.backend.python.util_rules import pex
@@ -30,8 +28,7 @@ from oxidize_rules.util_rules import (
     tools_pex,
     zig,
 )
-
-REPOSITORY = Path(__file__).resolve().parents[4]
+from oxidize_rules.util_rules.testing_pex import pinned_pex
 
 
 def declared(name: str, **fields: Any) -> str:
@@ -66,12 +63,6 @@ def distribution_runner(*rules: object, options: Sequence[str] = ()) -> RuleRunn
             ShellCommandTarget,
         ],
     )
-    known = re.findall(r'"(v[\d.]+\|linux_x86_64\|.*)"', (REPOSITORY / "pants.toml").read_text())
-    pinned = [
-        f"--pex-cli-version={known[0].split('|')[0]}",
-        f"--pex-cli-known-versions={known}",
-    ]
-    if "PANTS_PEX_CLI_KNOWN_VERSIONS" in os.environ:
-        pinned = []
+    pinned = [] if "PANTS_PEX_CLI_KNOWN_VERSIONS" in os.environ else pinned_pex()
     runner.set_options([*pinned, *options], env_inherit=set(os.environ))
     return runner

@@ -7,7 +7,6 @@ The `ziglang` wheel comes from the configured index. `PANTS_PEX_CLI_URL_TEMPLATE
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import Optional
@@ -18,9 +17,9 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from oxidize_rules.util_rules import fetch, sandbox_program, sysroot, tools_pex, zig
 from oxidize_rules.util_rules.sysroot import Sysroot, SysrootRequest
+from oxidize_rules.util_rules.testing_pex import pinned_pex
 from oxidize_rules.util_rules.zig import ZigToolchain, ZigToolchainRequest
 
-REPOSITORY = Path(__file__).resolve().parents[4]
 TARGETS = {
     "musl": SysrootRequest("x86_64-unknown-linux-musl", None),
     "gnu": SysrootRequest("x86_64-unknown-linux-gnu", "2.17"),
@@ -45,12 +44,8 @@ def new_runner(folder: Optional[Path] = None) -> RuleRunner:
         ],
         bootstrap_args=own if folder else [],
     )
-    known = re.findall(r'"(v[\d.]+\|linux_x86_64\|.*)"', (REPOSITORY / "pants.toml").read_text())
     runner.set_options(
-        [
-            f"--pex-cli-version={known[0].split('|')[0]}",
-            f"--pex-cli-known-versions={known}",
-        ],
+        pinned_pex(),
         env_inherit=set(os.environ),
     )
     return runner

@@ -4,8 +4,6 @@ that neither has what the other is for."""
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path
 
 import pytest
 from pants.backend.python.util_rules import pex
@@ -13,9 +11,8 @@ from pants.engine.process import FallibleProcessResult, Process
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from oxidize_rules.util_rules import sandbox_program, tools_pex
+from oxidize_rules.util_rules.testing_pex import pinned_pex
 from oxidize_rules.util_rules.tools_pex import REPORTS, TOOLS, ToolEnvironment, ToolProcessRequest
-
-REPOSITORY = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +26,8 @@ def runner() -> RuleRunner:
             QueryRule(FallibleProcessResult, [Process]),
         ]
     )
-    known = re.findall(r'"(v[\d.]+\|linux_x86_64\|.*)"', (REPOSITORY / "pants.toml").read_text())
     runner.set_options(
-        [f"--pex-cli-version={known[0].split('|')[0]}", f"--pex-cli-known-versions={known}"],
+        pinned_pex(),
         env_inherit=set(os.environ),
     )
     return runner

@@ -6,9 +6,7 @@ import hashlib
 import io
 import json
 import os
-import re
 import zipfile
-from pathlib import Path
 from typing import Dict
 
 import pytest
@@ -19,10 +17,10 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from oxidize_rules.util_rules import sandbox_program, tools_pex, wheel_facts
 from oxidize_rules.util_rules.facts import Facts
+from oxidize_rules.util_rules.testing_pex import pinned_pex
 from oxidize_rules.util_rules.wheel_facts import WheelFactsRequest
 from oxidize_rules.util_rules.wheels import Sdist, Wheel
 
-REPOSITORY = Path(__file__).resolve().parents[4]
 FILENAME = "thing-1.0-py3-none-any.whl"
 
 
@@ -37,9 +35,8 @@ def runner() -> RuleRunner:
             QueryRule(Facts, [WheelFactsRequest]),
         ]
     )
-    known = re.findall(r'"(v[\d.]+\|linux_x86_64\|.*)"', (REPOSITORY / "pants.toml").read_text())
     runner.set_options(
-        [f"--pex-cli-version={known[0].split('|')[0]}", f"--pex-cli-known-versions={known}"],
+        pinned_pex(),
         env_inherit=set(os.environ),
     )
     return runner

@@ -34,10 +34,10 @@ from oxidize_rules import target_type_rules
 from oxidize_rules.binary_targets import BinaryResolveField, OxidizedBinaryTarget
 from oxidize_rules.util_rules import fetch, sandbox_program, tools_pex, wheels
 from oxidize_rules.util_rules.sandbox_program import OxidizeError
+from oxidize_rules.util_rules.testing_pex import pinned_pex
 from oxidize_rules.util_rules.wheels import Sdist, Wheel, Wheels, WheelsRequest
 
 ADDRESS = Address("app", target_name="bin")
-REPOSITORY = Path(__file__).resolve().parents[4]
 MUSL, GNU = "x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"
 # Names that no public index has.
 PREFIX = "oxidize-test-"
@@ -183,11 +183,9 @@ def make_runner(
         ],
         target_types=[OxidizedBinaryTarget, PythonRequirementTarget],
     )
-    known = re.findall(r'"(v[\d.]+\|linux_x86_64\|.*)"', (REPOSITORY / "pants.toml").read_text())
     runner.set_options(
         [
-            f"--pex-cli-version={known[0].split('|')[0]}",
-            f"--pex-cli-known-versions={known}",
+            *pinned_pex(),
             "--python-interpreter-constraints=['CPython==3.13.*']",
             f"--python-enable-resolves={lock is not None}",
             "--python-resolves={'app': 'app/lock.txt'}",
